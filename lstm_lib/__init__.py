@@ -1,0 +1,67 @@
+"""LSTM networks from their equations, in two engines behind one API.
+
+    from lstm_lib import numpy as L     # hand-derived backpropagation, NumPy alone
+    from lstm_lib import torch as L     # the same names and weights, CPU or GPU
+
+What lives where:
+
+    equations    one step of an LSTM and its derivative: the mathematics, once
+    parameters   names, shapes, gate order and initial values of the weights
+    numpy        the NumPy engine: layers, losses, optimisers, all with ``backward``
+    torch        the torch engine: the same names on autograd and CUDA
+    gradcheck    complex step and central differences, with a readable report
+    training     ``fit()``: one training loop for both engines, with checkpoints
+    checkpoints  weights on disk as safetensors, written atomically
+    data         windows, scaling, baselines and real data sets
+    claims       ``claim()``: state, check and record one result
+    figures      the figure style of the book and its own plots
+
+Importing ``lstm_lib`` imports neither torch nor matplotlib.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+__version__ = "0.1.0"
+__all__ = ["engine"]
+
+
+def engine(name="auto"):
+    """Return one of the two engines as a module.
+
+    Parameters
+    ----------
+    name : {"auto", "numpy", "torch"}
+        ``"auto"`` gives the torch engine where torch finds a CUDA device and the
+        NumPy engine otherwise.
+
+    Returns
+    -------
+    module
+        ``lstm_lib.numpy`` or ``lstm_lib.torch``. Both export the same names.
+
+    Raises
+    ------
+    ValueError
+        If `name` is not one of the three.
+    ModuleNotFoundError
+        If torch is asked for and not installed.
+
+    Examples
+    --------
+    >>> import lstm_lib
+    >>> L = lstm_lib.engine("numpy")
+    >>> L.__name__
+    'lstm_lib.numpy'
+    """
+    if name not in ("auto", "numpy", "torch"):
+        raise ValueError(f"engine must be 'auto', 'numpy' or 'torch', got {name!r}")
+    if name == "auto":
+        name = "torch" if _cuda_is_available() else "numpy"
+    return import_module(f"lstm_lib.{name}")
+
+
+def _cuda_is_available():
+    if find_spec("torch") is None:
+        return False
+    return import_module("torch").cuda.is_available()

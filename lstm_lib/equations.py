@@ -1,0 +1,261 @@
+r"""One step of an LSTM and its derivative, as pure functions of arrays.
+
+The mathematics of the course lives here once. Every function is written so that it
+reads like its equation and works on NumPy arrays and torch tensors alike; nothing
+here knows about layers, batches of different lengths or optimisers. The fast loops of
+the engines are tested against these functions.
+
+Symbols and shapes, with batch size B, input size I and hidden size H:
+
+============  ===========  =====================================================
+symbol        shape        meaning
+============  ===========  =====================================================
+`x`           (B, I)       input of this step
+`h`, `c`      (B, H)       hidden state and cell state
+`weight_ih`   (4H, I)      input weights :math:`W`, rows in the order i, f, g, o
+`weight_hh`   (4H, H)      recurrent weights :math:`U`, rows in the same order
+`bias`        (4H,)        biases
+`i, f, o`     (B, H)       input, forget and output gate, each between 0 and 1
+`g`           (B, H)       candidate, between -1 and 1
+============  ===========  =====================================================
+
+References
+----------
+S. Hochreiter, J. Schmidhuber, Long short-term memory, Neural Computation 9(8), 1997;
+F. Gers, J. Schmidhuber, F. Cummins, Learning to forget, Neural Computation 12(10), 2000
+(the forget gate).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class LSTMStep(NamedTuple):
+    """All that one LSTM step computes; each entry has shape (B, H)."""
+
+    h: object
+    c: object
+    i: object
+    f: object
+    g: object
+    o: object
+    tanh_c: object
+
+
+def tanh(x):
+    r"""Hyperbolic tangent :math:`\tanh x`, with derivative :math:`1 - \tanh^2 x`.
+
+    >>> float(tanh(0.0))
+    0.0
+    """
+    return x.tanh() if hasattr(x, "tanh") else np.tanh(x)
+
+
+def sigmoid(x):
+    r"""Logistic sigmoid :math:`\sigma(x) = 1 / (1 + e^{-x}) = \tfrac12 (1 + \tanh \tfrac x2)`.
+
+    The second form neither overflows for large :math:`|x|` nor leaves the complex plane's
+    analytic path, which the complex-step check of :mod:`lstm_lib.gradcheck` needs.
+    Its derivative is :math:`\sigma(x) (1 - \sigma(x))`.
+
+    >>> float(sigmoid(0.0))
+    0.5
+    """
+    return x.sigmoid() if hasattr(x, "sigmoid") else 0.5 + 0.5 * np.tanh(0.5 * x)
+
+
+def lstm_preactivation(x, h, weight_ih, weight_hh, bias=None):
+    r"""What enters the four nonlinearities: :math:`a = W x_t + U h_{t-1} + b`.
+
+    Parameters
+    ----------
+    x : array, shape (B, I)
+    h : array, shape (B, H)
+    weight_ih : array, shape (4H, I)
+    weight_hh : array, shape (4H, H)
+    bias : array, shape (4H,), optional
+        The sum of both biases.
+
+    Returns
+    -------
+    array, shape (B, 4H)
+        Columns in the order i, f, g, o.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, h = np.ones((1, 1)), np.zeros((1, 2))
+    >>> lstm_preactivation(x, h, np.ones((8, 1)), np.ones((8, 2)), np.ones(8))
+    array([[2., 2., 2., 2., 2., 2., 2., 2.]])
+    """
+    a = x @ weight_ih.T + h @ weight_hh.T
+    return a if bias is None else a + bias
+
+
+def lstm_gates(a, c):
+    r"""Gates, candidate and the new states from the pre-activation.
+
+    .. math::
+
+        i_t = \sigma(a_i), \quad f_t = \sigma(a_f), \quad
+        g_t = \tanh(a_g), \quad o_t = \sigma(a_o)
+
+        c_t = f_t \odot c_{t-1} + i_t \odot g_t, \qquad
+        h_t = o_t \odot \tanh(c_t)
+
+    Parameters
+    ----------
+    a : array, shape (B, 4H)
+        Pre-activation in the order i, f, g, o.
+    c : array, shape (B, H)
+        Previous cell state :math:`c_{t-1}`.
+
+    Returns
+    -------
+    LSTMStep
+
+    Examples
+    --------
+    With :math:`f = 1` and :math:`i = 0` the cell keeps its content, whatever the input:
+
+    >>> import numpy as np
+    >>> step = lstm_gates(np.array([[-50.0, 50.0, 0.3, 0.0]]), np.array([[0.7]]))
+    >>> float(step.c[0, 0])
+    0.7
+    """
+    size = c.shape[-1]
+    i = sigmoid(a[..., :size])
+    f = sigmoid(a[..., size : 2 * size])
+    g = tanh(a[..., 2 * size : 3 * size])
+    o = sigmoid(a[..., 3 * size :])
+    c_next = f * c + i * g
+    tanh_c = tanh(c_next)
+    return LSTMStep(o * tanh_c, c_next, i, f, g, o, tanh_c)
+
+
+def lstm_step(x, h, c, weight_ih, weight_hh, bias=None):
+    """One LSTM step: :func:`lstm_preactivation` followed by :func:`lstm_gates`.
+
+    Parameters
+    ----------
+    x : array, shape (B, I)
+    h, c : arrays, shape (B, H)
+    weight_ih, weight_hh, bias : arrays, shapes (4H, I), (4H, H), (4H,)
+
+    Returns
+    -------
+    LSTMStep
+
+    Examples
+    --------
+    All weights one, one input of 1: every gate is σ(2) = 0.881, not σ(1).
+
+    >>> import numpy as np
+    >>> one = np.ones
+    >>> step = lstm_step(one((1, 1)), 0 * one((1, 4)), 0 * one((1, 4)),
+    ...                  one((16, 1)), one((16, 4)), one(16))
+    >>> print(f"{step.i[0, 0]:.3f} {step.c[0, 0]:.3f} {step.h[0, 0]:.3f}")
+    0.881 0.849 0.608
+    """
+    return lstm_gates(lstm_preactivation(x, h, weight_ih, weight_hh, bias), c)
+
+
+def lstm_gates_backward(dh, dc, step, c):
+    r"""Derivative of :func:`lstm_gates`.
+
+    With :math:`\delta h, \delta c` the derivatives of the loss by :math:`h_t` and, through
+    later steps alone, by :math:`c_t`:
+
+    .. math::
+
+        \delta c_t &= \delta c + \delta h \odot o \odot (1 - \tanh^2 c_t) \\
+        \delta a_i &= \delta c_t \odot g \odot i (1 - i), \quad
+        \delta a_f = \delta c_t \odot c_{t-1} \odot f (1 - f) \\
+        \delta a_g &= \delta c_t \odot i \odot (1 - g^2), \quad
+        \delta a_o = \delta h \odot \tanh c_t \odot o (1 - o) \\
+        \delta c_{t-1} &= \delta c_t \odot f
+
+    Parameters
+    ----------
+    dh, dc : arrays, shape (B, H)
+    step : LSTMStep
+        What the forward step returned.
+    c : array, shape (B, H)
+        Previous cell state :math:`c_{t-1}`.
+
+    Returns
+    -------
+    da : tuple of four arrays, shape (B, H) each
+        Derivatives by the pre-activations, in the order i, f, g, o.
+    dc_prev : array, shape (B, H)
+    """
+    _, _, i, f, g, o, tanh_c = step
+    dc = dc + dh * o * (1 - tanh_c * tanh_c)
+    da_i = dc * g * i * (1 - i)
+    da_f = dc * c * f * (1 - f)
+    da_g = dc * i * (1 - g * g)
+    da_o = dh * tanh_c * o * (1 - o)
+    return (da_i, da_f, da_g, da_o), dc * f
+
+
+class LSTMStepGradients(NamedTuple):
+    """Derivatives by everything that enters one LSTM step, named after it."""
+
+    x: object
+    h: object
+    c: object
+    weight_ih: object
+    weight_hh: object
+    bias: object
+
+
+def lstm_step_backward(dh, dc, step, x, h, c, weight_ih, weight_hh):
+    r"""Derivative of :func:`lstm_step` by its inputs, states and weights.
+
+    With :math:`\delta a` from :func:`lstm_gates_backward`,
+
+    .. math::
+
+        \delta x = \delta a\, W, \quad \delta h_{t-1} = \delta a\, U, \quad
+        \delta W = \delta a^\top x, \quad \delta U = \delta a^\top h_{t-1}, \quad
+        \delta b = \textstyle\sum_B \delta a
+
+    Parameters
+    ----------
+    dh, dc : arrays, shape (B, H)
+    step : LSTMStep
+        What the forward step returned.
+    x, h, c : arrays
+        What the forward step received.
+    weight_ih, weight_hh : arrays, shapes (4H, I) and (4H, H)
+
+    Returns
+    -------
+    LSTMStepGradients
+
+    Examples
+    --------
+    A loss that is the sum of h feels the input bias of a step from rest:
+
+    >>> import numpy as np
+    >>> x, h, c = np.ones((1, 1)), np.zeros((1, 1)), np.zeros((1, 1))
+    >>> W, U, b = np.full((4, 1), 0.5), np.zeros((4, 1)), np.zeros(4)
+    >>> step = lstm_step(x, h, c, W, U, b)
+    >>> grads = lstm_step_backward(np.ones((1, 1)), np.zeros((1, 1)), step, x, h, c, W, U)
+    >>> eps = 1e-6
+    >>> numeric = [(lstm_step(x, h, c, W, U, b + eps * e).h - lstm_step(x, h, c, W, U, b - eps * e).h)
+    ...            .item() / (2 * eps) for e in np.eye(4)]
+    >>> bool(np.allclose(grads.bias, numeric, atol=1e-9))
+    True
+    """
+    da, dc_prev = lstm_gates_backward(dh, dc, step, c)
+    da = np.concatenate(da, axis=-1)
+    return LSTMStepGradients(
+        x=da @ weight_ih,
+        h=da @ weight_hh,
+        c=dc_prev,
+        weight_ih=da.T @ x,
+        weight_hh=da.T @ h,
+        bias=da.sum(axis=0),
+    )

@@ -1,0 +1,32 @@
+"""The NumPy engine: layers whose backward pass is derived and written by hand.
+
+Every object follows one pattern. ``forward`` (or a call) computes and remembers what its
+derivative needs; ``backward`` takes the derivative of the loss by the output of the latest
+call, adds to the ``grad`` of every parameter and returns the derivative by the input.
+
+The names, arguments and shapes are those of :mod:`lstm_lib.torch`.
+"""
+
+from lstm_lib.numpy.layers import Linear
+from lstm_lib.numpy.losses import CrossEntropyLoss, MSELoss
+from lstm_lib.numpy.models import SequenceModel, device, predict, value_and_grad
+from lstm_lib.numpy.module import Module, Parameter
+from lstm_lib.numpy.optim import SGD, Adam, clip_grad_norm_
+from lstm_lib.numpy.recurrent import LSTM, LSTMCell
+
+__all__ = [
+    "LSTM",
+    "SGD",
+    "Adam",
+    "CrossEntropyLoss",
+    "LSTMCell",
+    "Linear",
+    "MSELoss",
+    "Module",
+    "Parameter",
+    "SequenceModel",
+    "clip_grad_norm_",
+    "device",
+    "predict",
+    "value_and_grad",
+]

@@ -1,0 +1,154 @@
+"""Parameters and the base class of every layer of the NumPy engine.
+
+What torch users expect of ``torch.nn.Module``, in a screen of code: named parameters,
+``state_dict``, ``zero_grad`` and train or eval mode. There is no graph and no autograd:
+each layer derives its own ``backward``.
+"""
+
+import numpy as np
+
+
+class Parameter:
+    """An array that is trained, with the gradient that belongs to it.
+
+    Parameters
+    ----------
+    data : ndarray
+
+    Attributes
+    ----------
+    data : ndarray
+        The value. Optimisers change it in place.
+    grad : ndarray or None
+        The derivative of the loss by `data`, same shape; None before the first backward pass.
+
+    Examples
+    --------
+    >>> p = Parameter(np.zeros(3))
+    >>> p.add_grad(np.ones(3)); p.add_grad(np.ones(3)); p.grad
+    array([2., 2., 2.])
+    """
+
+    def __init__(self, data):
+        self.data = np.asarray(data)
+        self.grad = None
+
+    @property
+    def shape(self):
+        """Shape of the value."""
+        return self.data.shape
+
+    @property
+    def dtype(self):
+        """Precision of the value."""
+        return self.data.dtype
+
+    def add_grad(self, grad):
+        """Add `grad` to the gradient, as repeated use of one parameter requires."""
+        self.grad = grad if self.grad is None else self.grad + grad
+
+    def __repr__(self):
+        return f"Parameter(shape={self.shape}, dtype={self.dtype})"
+
+
+class Module:
+    """Base class: finds parameters in its attributes, names them and moves them in and out."""
+
+    training = True
+
+    def __call__(self, *args, **kwargs):
+        return self.forward(*args, **kwargs)
+
+    def forward(self, *args, **kwargs):
+        """Compute the output; each layer says how."""
+        raise TypeError(f"{type(self).__name__} has no forward pass of its own")
+
+    def named_children(self):
+        """Yield ``(name, module)`` for every module held in an attribute."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+
+    def named_parameters(self, prefix=""):
+        """Yield ``(name, parameter)``, names joined by dots as in torch."""
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter):
+                yield prefix + name, value
+            elif isinstance(value, Module):
+                yield from value.named_parameters(f"{prefix}{name}.")
+
+    def parameters(self):
+        """Yield every parameter."""
+        for _, parameter in self.named_parameters():
+            yield parameter
+
+    def zero_grad(self):
+        """Forget all gradients."""
+        for parameter in self.parameters():
+            parameter.grad = None
+        for _, child in self.named_children():
+            child.zero_grad()
+
+    def train(self, mode=True):
+        """Switch this module and its children to training mode, or out of it."""
+        self.training = bool(mode)
+        for _, child in self.named_children():
+            child.train(mode)
+        return self
+
+    def eval(self):
+        """Switch to evaluation mode; same as ``train(False)``."""
+        return self.train(False)
+
+    def state_dict(self):
+        """Return ``{name: copy of the array}`` of all parameters."""
+        return {name: parameter.data.copy() for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state):
+        """Copy arrays of the same names and shapes into the parameters.
+
+        Parameters
+        ----------
+        state : mapping of str to array
+            NumPy arrays or torch tensors, so the ``state_dict`` of ``torch.nn.LSTM`` fits.
+
+        Raises
+        ------
+        ValueError
+            If a name is missing or unknown, or a shape differs. Nothing is changed then.
+        """
+        own = dict(self.named_parameters())
+        missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+        if missing or unknown:
+            raise ValueError(f"state_dict does not fit: missing {missing}, not expected {unknown}")
+        arrays = {name: _as_numpy(value) for name, value in state.items()}
+        for name, array in arrays.items():
+            if array.shape != own[name].shape:
+                raise ValueError(
+                    f"{name} must have shape {own[name].shape}, the state_dict has {array.shape}"
+                )
+        for name, array in arrays.items():
+            own[name].data = array.astype(own[name].dtype)
+
+
+def _as_numpy(value):
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
+
+
+def compute_dtype(parameter, *arrays):
+    """Precision to compute in: the parameter's, made complex where an argument is complex.
+
+    Complex numbers enter only through the complex-step check of :mod:`lstm_lib.gradcheck`.
+    """
+    dtype = np.dtype(parameter.dtype)
+    if any(np.iscomplexobj(array) for array in arrays):
+        dtype = np.result_type(dtype, np.complex64)
+    return dtype
+
+
+def check_device(device):
+    """Accept the only device this engine has."""
+    if device not in (None, "cpu"):
+        raise ValueError(
+            f"the NumPy engine runs on 'cpu' only, got device={device!r}; use lstm_lib.torch"
+        )

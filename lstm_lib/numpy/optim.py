@@ -1,0 +1,186 @@
+"""Optimisers: how a gradient becomes a step, with torch's names, defaults and state."""
+
+import numpy as np
+
+
+class Optimizer:
+    """Base class: holds parameters, their settings and the state of each.
+
+    ``state_dict`` has torch's structure, ``{"state": {index: {...}}, "param_groups": [...]}``, so a
+    checkpoint treats both engines alike.
+    """
+
+    def __init__(self, params, **settings):
+        self.params = list(params)
+        if not self.params:
+            raise ValueError("the optimizer got an empty list of parameters")
+        if not settings["lr"] > 0:
+            raise ValueError(f"lr must be positive, got {settings['lr']}")
+        self.param_groups = [{**settings, "params": self.params}]
+        self.state = [{} for _ in self.params]
+
+    def zero_grad(self):
+        """Forget the gradients of all parameters."""
+        for parameter in self.params:
+            parameter.grad = None
+
+    def step(self):
+        """Change every parameter that has a gradient, in place."""
+        settings = self.param_groups[0]
+        for parameter, state in zip(self.params, self.state, strict=True):
+            if parameter.grad is not None:
+                self._update(parameter, parameter.grad, state, settings)
+
+    def _update(self, parameter, grad, state, settings):
+        raise TypeError(f"{type(self).__name__} does not say how to make a step")
+
+    def state_dict(self):
+        """Return copies of the state of every parameter and the settings."""
+        settings = {k: v for k, v in self.param_groups[0].items() if k != "params"}
+        return {
+            "state": {
+                index: {name: np.copy(value) for name, value in state.items()}
+                for index, state in enumerate(self.state)
+                if state
+            },
+            "param_groups": [{**settings, "params": list(range(len(self.params)))}],
+        }
+
+    def load_state_dict(self, saved):
+        """Take back what :meth:`state_dict` returned."""
+        for index, state in saved["state"].items():
+            for name, value in state.items():
+                if np.ndim(value) and np.shape(value) != self.params[index].shape:
+                    raise ValueError(
+                        f"optimizer state {name} of parameter {index} must have shape "
+                        f"{self.params[index].shape}, got {np.shape(value)}"
+                    )
+        self.state = [
+            {name: np.copy(value) for name, value in saved["state"].get(index, {}).items()}
+            for index in range(len(self.params))
+        ]
+        settings = {k: v for k, v in saved["param_groups"][0].items() if k != "params"}
+        self.param_groups[0].update(settings)
+
+
+class SGD(Optimizer):
+    r"""Gradient descent with momentum.
+
+    .. math::  v \leftarrow \mu v + \nabla, \qquad \theta \leftarrow \theta - \eta v
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+    lr : float
+        Learning rate :math:`\eta`.
+    momentum : float
+        :math:`\mu`, at least 0 and below 1.
+
+    Examples
+    --------
+    >>> from lstm_lib.numpy import Parameter
+    >>> p = Parameter(np.array([1.0])); p.grad = np.array([2.0])
+    >>> SGD([p], lr=0.1).step(); p.data
+    array([0.8])
+    """
+
+    def __init__(self, params, lr=1e-3, momentum=0.0):
+        if not 0 <= momentum < 1:
+            raise ValueError(f"momentum must lie in [0, 1), got {momentum}")
+        super().__init__(params, lr=lr, momentum=momentum)
+
+    def _update(self, parameter, grad, state, settings):
+        if settings["momentum"]:
+            previous = state.get("momentum_buffer")
+            grad = grad.copy() if previous is None else settings["momentum"] * previous + grad
+            state["momentum_buffer"] = grad
+        parameter.data -= settings["lr"] * grad
+
+
+class Adam(Optimizer):
+    r"""Adam: steps scaled by running means of the gradient and its square.
+
+    .. math::
+
+        m \leftarrow \beta_1 m + (1 - \beta_1) \nabla, \quad
+        v \leftarrow \beta_2 v + (1 - \beta_2) \nabla^2, \quad
+        \theta \leftarrow \theta - \eta\,
+        \frac{m / (1 - \beta_1^t)}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+    lr : float
+    betas : pair of float
+        :math:`\beta_1, \beta_2`.
+    eps : float
+        :math:`\epsilon`, which keeps the division finite.
+
+    References
+    ----------
+    D. Kingma, J. Ba, Adam: a method for stochastic optimization, ICLR 2015.
+
+    Examples
+    --------
+    The first step has the size of the learning rate, whatever the gradient:
+
+    >>> from lstm_lib.numpy import Parameter
+    >>> p = Parameter(np.array([1.0])); p.grad = np.array([1e-3])
+    >>> Adam([p], lr=0.1).step(); print(f"{p.data[0]:.4f}")
+    0.9000
+    """
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+        for beta in betas:
+            if not 0 <= beta < 1:
+                raise ValueError(f"betas must lie in [0, 1), got {betas}")
+        super().__init__(params, lr=lr, betas=betas, eps=eps)
+
+    def _update(self, parameter, grad, state, settings):
+        beta_1, beta_2 = settings["betas"]
+        if not state:
+            state["step"] = np.zeros(())
+            state["exp_avg"] = np.zeros_like(parameter.data)
+            state["exp_avg_sq"] = np.zeros_like(parameter.data)
+        state["step"] += 1
+        step, m, v = float(state["step"]), state["exp_avg"], state["exp_avg_sq"]
+        m *= beta_1
+        m += (1 - beta_1) * grad
+        v *= beta_2
+        v += (1 - beta_2) * (grad * grad)
+        denominator = np.sqrt(v) / np.sqrt(1 - beta_2**step) + settings["eps"]
+        parameter.data -= (settings["lr"] / (1 - beta_1**step)) * m / denominator
+
+
+def clip_grad_norm_(params, max_norm):
+    r"""Scale all gradients together so that their joint Euclidean norm is at most `max_norm`.
+
+    .. math::  \nabla \leftarrow \nabla \cdot \min(1, \texttt{max\_norm} / \lVert\nabla\rVert)
+
+    Returns the norm before clipping. A norm that is not finite raises, because scaling by it would
+    silently destroy the weights.
+
+    References
+    ----------
+    R. Pascanu, T. Mikolov, Y. Bengio, On the difficulty of training recurrent neural networks,
+    ICML 2013.
+
+    Examples
+    --------
+    >>> from lstm_lib.numpy import Parameter
+    >>> p = Parameter(np.zeros(2)); p.grad = np.array([3.0, 4.0])
+    >>> clip_grad_norm_([p], max_norm=1.0), p.grad
+    (5.0, array([0.6, 0.8]))
+    """
+    if not max_norm > 0:
+        raise ValueError(f"max_norm must be positive, got {max_norm}")
+    params = [p for p in params if p.grad is not None]
+    norm = float(np.sqrt(sum(float((p.grad.astype(np.float64) ** 2).sum()) for p in params)))
+    if not np.isfinite(norm):
+        raise FloatingPointError(
+            f"the gradient's norm is {norm}: lower the learning rate or check the data"
+        )
+    if norm > max_norm:
+        for p in params:
+            p.grad = p.grad * p.grad.dtype.type(max_norm / norm)
+    return norm

@@ -1,0 +1,160 @@
+"""Names, shapes, gate order and initial values of the weights.
+
+Both engines take their parameters from here, which is why they can start from
+bit-identical weights. Names, shapes and order are those of ``torch.nn.LSTM``.
+"""
+
+import math
+
+import numpy as np
+
+from lstm_lib.validation import positive_int
+
+GATES = ("i", "f", "g", "o")
+"""The order of the four blocks of H rows in every LSTM weight and bias."""
+
+
+def gate_rows(gate, hidden_size):
+    """Return the slice of rows that belongs to `gate` in an array of 4H rows.
+
+    >>> gate_rows("f", 8)
+    slice(8, 16, None)
+    """
+    start = GATES.index(gate) * hidden_size
+    return slice(start, start + hidden_size)
+
+
+def row_name(row, hidden_size):
+    """Say which gate and unit a row of an LSTM weight belongs to.
+
+    >>> row_name(13, 8)
+    'gate f, unit 5'
+    """
+    gate, unit = divmod(row, hidden_size)
+    return f"gate {GATES[gate]}, unit {unit}"
+
+
+def suffixes(num_layers, bidirectional):
+    """Return torch's suffix for every layer and direction, in torch's order.
+
+    >>> suffixes(2, True)
+    ['l0', 'l0_reverse', 'l1', 'l1_reverse']
+    """
+    directions = ("", "_reverse") if bidirectional else ("",)
+    return [f"l{layer}{direction}" for layer in range(num_layers) for direction in directions]
+
+
+def lstm_shapes(input_size, hidden_size, num_layers=1, bias=True, bidirectional=False):
+    """Return ``{name: shape}`` of all parameters of an LSTM, in torch's order.
+
+    >>> for name, shape in lstm_shapes(3, 5).items():
+    ...     print(name, shape)
+    weight_ih_l0 (20, 3)
+    weight_hh_l0 (20, 5)
+    bias_ih_l0 (20,)
+    bias_hh_l0 (20,)
+    """
+    rows = 4 * hidden_size
+    directions = 2 if bidirectional else 1
+    shapes = {}
+    for index, suffix in enumerate(suffixes(num_layers, bidirectional)):
+        width = input_size if index < directions else hidden_size * directions
+        shapes[f"weight_ih_{suffix}"] = (rows, width)
+        shapes[f"weight_hh_{suffix}"] = (rows, hidden_size)
+        if bias:
+            shapes[f"bias_ih_{suffix}"] = (rows,)
+            shapes[f"bias_hh_{suffix}"] = (rows,)
+    return shapes
+
+
+def uniform(shapes, fan, rng, dtype=np.float32):
+    r"""Draw every parameter from :math:`U(-1/\sqrt{n}, 1/\sqrt{n})`, PyTorch's default.
+
+    Parameters
+    ----------
+    shapes : dict of str to tuple
+    fan : int
+        The n of the bound: H for a recurrent layer, the input size for a linear one.
+    rng : numpy.random.Generator
+    dtype : numpy dtype
+
+    Returns
+    -------
+    dict of str to ndarray
+        Drawn in float64 and rounded to `dtype`, so that precisions agree with each other.
+    """
+    bound = 1 / math.sqrt(fan)
+    return {name: rng.uniform(-bound, bound, shape).astype(dtype) for name, shape in shapes.items()}
+
+
+def lstm_values(sizes, *, forget_bias=None, rng=None, dtype=np.float32):
+    r"""Initial values of all parameters of an LSTM.
+
+    Parameters
+    ----------
+    sizes : dict
+        Keyword arguments of :func:`lstm_shapes`.
+    forget_bias : float, optional
+        Sets the forget gate's bias: `forget_bias` in ``bias_ih`` and 0 in ``bias_hh``, so
+        that it is not counted twice. None leaves it random.
+    rng : int or numpy.random.Generator, optional
+    dtype : numpy dtype
+
+    Returns
+    -------
+    dict of str to ndarray
+
+    Raises
+    ------
+    ValueError
+        If `forget_bias` is given for a layer without biases.
+
+    References
+    ----------
+    R. Jozefowicz, W. Zaremba, I. Sutskever, An empirical exploration of recurrent network
+    architectures, ICML 2015 (a forget bias of 1).
+
+    Examples
+    --------
+    >>> values = lstm_values(dict(input_size=3, hidden_size=2), forget_bias=1.0, rng=0)
+    >>> values["bias_ih_l0"][2:4], values["bias_hh_l0"][2:4]
+    (array([1., 1.], dtype=float32), array([0., 0.], dtype=float32))
+    """
+    hidden_size = sizes["hidden_size"]
+    values = uniform(lstm_shapes(**sizes), hidden_size, np.random.default_rng(rng), dtype)
+    set_forget_bias(values, forget_bias, hidden_size)
+    return values
+
+
+def set_forget_bias(values, forget_bias, hidden_size):
+    """Write `forget_bias` into the f rows of every ``bias_ih`` and 0 into ``bias_hh``, in place."""
+    if forget_bias is None:
+        return
+    biases = [name for name in values if name.startswith("bias_")]
+    if not biases:
+        raise ValueError(
+            "forget_bias needs a layer with biases: pass bias=True or forget_bias=None"
+        )
+    for name in biases:
+        value = float(forget_bias) if name.startswith("bias_ih") else 0.0
+        values[name][gate_rows("f", hidden_size)] = value
+
+
+def check_sizes(input_size, hidden_size, num_layers=1):
+    """Return the three sizes as positive ints, or raise an error that names the wrong one."""
+    return (
+        positive_int("input_size", input_size),
+        positive_int("hidden_size", hidden_size),
+        positive_int("num_layers", num_layers),
+    )
+
+
+def linear_values(in_features, out_features, bias=True, *, rng=None, dtype=np.float32):
+    r"""Initial ``weight`` (out, in) and ``bias`` (out,) of a linear layer.
+
+    Both are drawn from :math:`U(-1/\sqrt{\text{in}}, 1/\sqrt{\text{in}})`, PyTorch's default.
+    """
+    shapes = {"weight": (out_features, in_features)}
+    if bias:
+        shapes["bias"] = (out_features,)
+    return uniform(shapes, in_features, np.random.default_rng(rng), dtype)

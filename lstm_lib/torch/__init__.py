@@ -1,0 +1,39 @@
+"""The torch engine: the same names and weights as :mod:`lstm_lib.numpy`, on CPU or GPU.
+
+The LSTM is written from :mod:`lstm_lib.equations`, not wrapped around ``torch.nn.LSTM``; autograd
+differentiates it. What torch has and the course does not derive (linear layers, optimisers,
+clipping) is torch's own.
+"""
+
+try:
+    import torch as _torch  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "lstm_lib.torch needs PyTorch: pip install torch (or use lstm_lib.numpy)", name="torch"
+    ) from error
+
+from torch.nn import Module, MSELoss, Parameter
+from torch.optim import SGD, Adam
+
+from lstm_lib.torch.layers import Linear
+from lstm_lib.torch.losses import CrossEntropyLoss
+from lstm_lib.torch.models import SequenceModel, device, predict, value_and_grad
+from lstm_lib.torch.optim import clip_grad_norm_
+from lstm_lib.torch.recurrent import LSTM, LSTMCell
+
+__all__ = [
+    "LSTM",
+    "SGD",
+    "Adam",
+    "CrossEntropyLoss",
+    "LSTMCell",
+    "Linear",
+    "MSELoss",
+    "Module",
+    "Parameter",
+    "SequenceModel",
+    "clip_grad_norm_",
+    "device",
+    "predict",
+    "value_and_grad",
+]

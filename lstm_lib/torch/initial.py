@@ -1,0 +1,58 @@
+"""How numbers of :mod:`lstm_lib.parameters` become torch parameters."""
+
+import math
+
+import numpy as np
+import torch
+from torch import nn
+
+from lstm_lib import parameters
+
+
+def register_lstm(module, sizes, *, forget_bias, dtype, device, rng, suffix=True):
+    """Create all LSTM parameters on `module`, with torch's names.
+
+    `rng` as an int or a NumPy generator draws the very weights of the NumPy engine. None, or a
+    ``torch.Generator``, draws from torch, so ``torch.manual_seed`` is respected.
+    """
+    if _drawn_by_numpy(rng):
+        values = parameters.lstm_values(sizes, forget_bias=forget_bias, rng=rng, dtype=np.float64)
+    else:
+        bound = 1 / math.sqrt(sizes["hidden_size"])
+        values = {
+            name: _uniform(shape, bound, rng)
+            for name, shape in parameters.lstm_shapes(**sizes).items()
+        }
+        parameters.set_forget_bias(values, forget_bias, sizes["hidden_size"])
+    _register(module, values, dtype, device, suffix)
+
+
+def register_linear(module, in_features, out_features, bias, *, dtype, device, rng):
+    """Create ``weight`` and ``bias`` of a linear layer on `module`."""
+    if _drawn_by_numpy(rng):
+        values = parameters.linear_values(
+            in_features, out_features, bias, rng=rng, dtype=np.float64
+        )
+    else:
+        bound = 1 / math.sqrt(in_features)
+        values = {"weight": _uniform((out_features, in_features), bound, rng)}
+        if bias:
+            values["bias"] = _uniform((out_features,), bound, rng)
+    _register(module, values, dtype, device, suffix=True)
+
+
+def _drawn_by_numpy(rng):
+    return rng is not None and not isinstance(rng, torch.Generator)
+
+
+def _uniform(shape, bound, generator):
+    drawn = torch.rand(shape, generator=generator, dtype=torch.float64)
+    return drawn * (2 * bound) - bound
+
+
+def _register(module, values, dtype, device, suffix):
+    for name, value in values.items():
+        tensor = torch.as_tensor(value).to(device=device, dtype=dtype or torch.get_default_dtype())
+        module.register_parameter(
+            name if suffix else name.removesuffix("_l0"), nn.Parameter(tensor)
+        )

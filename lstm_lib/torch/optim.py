@@ -1,0 +1,29 @@
+"""Clipping; the optimisers themselves are torch's."""
+
+import torch
+
+
+def clip_grad_norm_(params, max_norm):
+    r"""Scale all gradients together so that their joint Euclidean norm is at most `max_norm`.
+
+    The contract of :func:`lstm_lib.numpy.clip_grad_norm_`: returns the norm before clipping as a
+    float and raises ``FloatingPointError`` if it is not finite.
+
+    Examples
+    --------
+    >>> p = torch.nn.Parameter(torch.zeros(2)); p.grad = torch.tensor([3.0, 4.0])
+    >>> clip_grad_norm_([p], max_norm=1.0)
+    5.0
+    """
+    if not max_norm > 0:
+        raise ValueError(f"max_norm must be positive, got {max_norm}")
+    gradients = [p.grad for p in params if p.grad is not None]
+    norm = float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
+    if norm != norm or norm == float("inf"):
+        raise FloatingPointError(
+            f"the gradient's norm is {norm}: lower the learning rate or check the data"
+        )
+    if norm > max_norm:
+        for gradient in gradients:
+            gradient.mul_(max_norm / norm)
+    return norm

@@ -1,0 +1,138 @@
+"""Checks of arguments that both engines share.
+
+Each check looks at plain integers and shapes, so it serves NumPy arrays and torch
+tensors alike, and raises an error that names the argument, what it is and what it
+should be. Nothing here computes anything.
+"""
+
+import operator
+
+
+def positive_int(name, value):
+    """Return `value` as an int of at least 1, or raise.
+
+    >>> positive_int("hidden_size", 8)
+    8
+    >>> positive_int("hidden_size", -8)
+    Traceback (most recent call last):
+        ...
+    ValueError: hidden_size must be a positive integer, got -8
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(
+            f"{name} must be a positive integer, got {value!r} of type {type(value).__name__}"
+        ) from None
+    if number < 1:
+        raise ValueError(f"{name} must be a positive integer, got {number}")
+    return number
+
+
+def one_of(name, value, options):
+    """Return `value` if it is among `options`, or raise a ValueError that lists them."""
+    if value not in options:
+        listed = ", ".join(repr(option) for option in options)
+        raise ValueError(f"{name} must be one of {listed}; got {value!r}")
+    return value
+
+
+def has_shape(name, shape, expected, meaning):
+    """Raise a ValueError unless `shape` equals `expected`.
+
+    An entry of `expected` that is None matches any size. `meaning` names the axes.
+
+    >>> has_shape("h_0", (1, 3, 4), (1, 3, 5), "(layers, batch, hidden_size)")
+    Traceback (most recent call last):
+        ...
+    ValueError: h_0 must have shape (1, 3, 5) = (layers, batch, hidden_size), got (1, 3, 4)
+    """
+    shape = tuple(shape)
+    fits = len(shape) == len(expected) and all(
+        want is None or want == got for want, got in zip(expected, shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("any" if want is None else str(want) for want in expected)
+        raise ValueError(f"{name} must have shape ({wanted}) = {meaning}, got {shape}")
+
+
+def sequence_shape(shape, input_size, batch_first):
+    """Check the shape of a batch of sequences and return its ``(steps, batch)``.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        ``(T, B, I)``, or ``(B, T, I)`` with `batch_first`.
+    input_size : int
+        The number of features I that the layer was built for.
+    batch_first : bool
+        Which of the two layouts the layer reads.
+    """
+    shape = tuple(shape)
+    layout = "(batch, steps, input_size)" if batch_first else "(steps, batch, input_size)"
+    if len(shape) != 3:
+        raise ValueError(f"input must have 3 axes {layout}, got {len(shape)} with shape {shape}")
+    if shape[2] != input_size:
+        raise ValueError(
+            f"input must have {input_size} features on its last axis {layout}, "
+            f"got {shape[2]} with shape {shape}"
+        )
+    if 0 in shape:
+        raise ValueError(f"input {layout} must not be empty, got shape {shape}")
+    return (shape[1], shape[0]) if batch_first else (shape[0], shape[1])
+
+
+def sequence_lengths(lengths, steps, batch):
+    """Check the lengths of a padded batch and return them as a list of ints.
+
+    Raises
+    ------
+    ValueError
+        If there is not one length a sequence, or a length is below 1 or above `steps`.
+    TypeError
+        If a length is not an integer.
+    """
+    try:
+        values = [
+            operator.index(n) for n in (lengths.tolist() if hasattr(lengths, "tolist") else lengths)
+        ]
+    except TypeError:
+        raise TypeError(
+            f"lengths must be {batch} integers, one for each sequence of the batch, got {lengths!r}"
+        ) from None
+    if len(values) != batch:
+        raise ValueError(
+            f"lengths must hold one integer a sequence: batch is {batch}, got {len(values)}"
+        )
+    for index, value in enumerate(values):
+        if not 1 <= value <= steps:
+            raise ValueError(
+                f"lengths[{index}] must lie between 1 and the number of steps {steps}, got {value}"
+            )
+    return values
+
+
+def check_classes(logits_shape, target_shape, target_is_integer):
+    """Check shapes and kind of logits and integer targets."""
+    if not target_is_integer:
+        raise TypeError("target must hold integer classes")
+    if len(logits_shape) == 0 or 0 in logits_shape:
+        raise ValueError(
+            f"logits must have shape (..., classes) and not be empty, got {tuple(logits_shape)}"
+        )
+    has_shape("target", target_shape, tuple(logits_shape)[:-1], "logits without their last axis")
+
+
+def check_layers(rnn, head):
+    """Check that a recurrent layer and a linear head fit together."""
+    if not rnn.batch_first:
+        raise ValueError(
+            "SequenceModel reads (batch, steps, features): build its LSTM with batch_first=True"
+        )
+    width = rnn.hidden_size * (2 if rnn.bidirectional else 1)
+    if head.in_features != width:
+        raise ValueError(
+            f"head must take {width} features, the hidden size of the LSTM; it takes {head.in_features}"
+        )
