@@ -9,7 +9,7 @@ The names, arguments and shapes are those of :mod:`lstm_lib.torch`.
 
 from lstm_lib.numpy.layers import Linear
 from lstm_lib.numpy.losses import CrossEntropyLoss, MSELoss
-from lstm_lib.numpy.models import SequenceModel, device, predict, value_and_grad
+from lstm_lib.numpy.models import SequenceModel, device, evaluate, predict, value_and_grad
 from lstm_lib.numpy.module import Module, Parameter
 from lstm_lib.numpy.optim import SGD, Adam, clip_grad_norm_
 from lstm_lib.numpy.recurrent import LSTM, LSTMCell
@@ -27,6 +27,7 @@ __all__ = [
     "SequenceModel",
     "clip_grad_norm_",
     "device",
+    "evaluate",
     "predict",
     "value_and_grad",
 ]

@@ -17,7 +17,7 @@ from torch.optim import SGD, Adam
 
 from lstm_lib.torch.layers import Linear
 from lstm_lib.torch.losses import CrossEntropyLoss
-from lstm_lib.torch.models import SequenceModel, device, predict, value_and_grad
+from lstm_lib.torch.models import SequenceModel, device, evaluate, predict, value_and_grad
 from lstm_lib.torch.optim import clip_grad_norm_
 from lstm_lib.torch.recurrent import LSTM, LSTMCell
 
@@ -34,6 +34,7 @@ __all__ = [
     "SequenceModel",
     "clip_grad_norm_",
     "device",
+    "evaluate",
     "predict",
     "value_and_grad",
 ]

@@ -113,8 +113,36 @@ def predict(model, x, lengths=None, batch_size=256):
     return np.concatenate(parts)
 
 
+def evaluate(model, criterion, x, y, lengths=None, batch_size=256):
+    """Return the mean loss over all sequences, in evaluation mode, without gradients.
+
+    Parameters
+    ----------
+    model, criterion, x, y, lengths
+        As in :func:`value_and_grad`.
+    batch_size : int
+        Sequences at a time.
+
+    Returns
+    -------
+    float
+    """
+    total = 0.0
+    for k in range(0, len(x), batch_size):
+        part = slice(k, k + batch_size)
+        prediction = predict(model, x[part], None if lengths is None else lengths[part], batch_size)
+        total += float(criterion(*_pair(prediction, y[part]))) * len(prediction)
+    return total / len(x)
+
+
 def _forward(model, x, lengths):
     return model(x) if lengths is None else model(x, lengths=lengths)
+
+
+def _pair(prediction, y):
+    """Prediction and target as tensors on the CPU, a real target in the prediction's precision."""
+    prediction, y = torch.as_tensor(prediction), torch.as_tensor(y).cpu()
+    return prediction, y.to(prediction) if y.is_floating_point() else y
 
 
 def _like_model(array, model):
