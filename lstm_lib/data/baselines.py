@@ -1,0 +1,147 @@
+"""Forecasts that need no network, and that a network has to beat.
+
+Each takes the windows that a network takes, ``X`` of shape (N, width, F), and answers in
+the shape of the targets that `lstm_lib.data.windows.sliding_windows` makes: (N, K) for
+a horizon of 1 and (N, horizon, K) beyond, with K the number of target columns.
+"""
+
+import numpy as np
+
+from lstm_lib.data.windows import _target_columns
+from lstm_lib.validation import positive_int
+
+__all__ = ["LinearAutoregression", "drift", "persistence", "seasonal_naive"]
+
+
+def persistence(X, horizon=1, *, targets=None):
+    r"""Repeat the last value seen: :math:`\hat s_{t+k} = s_t`.
+
+    Examples
+    --------
+    >>> persistence(np.array([[[1.0], [2.0], [4.0]]]), horizon=2)[..., 0]
+    array([[4., 4.]])
+    """
+    X = _as_windows(X)[..., _target_columns(targets, np.shape(X)[-1])]
+    horizon = positive_int("horizon", horizon)
+    return _shaped(np.repeat(X[:, -1:], horizon, axis=1))
+
+
+def drift(X, horizon=1, *, targets=None):
+    r"""Continue the straight line from the first value of the window to its last.
+
+    .. math:: \hat s_{t+k} = s_t + k\,\frac{s_t - s_{t-w+1}}{w-1}
+
+    Examples
+    --------
+    >>> drift(np.array([[[1.0], [2.0], [5.0]]]), horizon=2)[..., 0]
+    array([[7., 9.]])
+    """
+    X = _as_windows(X)[..., _target_columns(targets, np.shape(X)[-1])]
+    horizon = positive_int("horizon", horizon)
+    width = X.shape[1]
+    if width < 2:
+        raise ValueError("drift needs windows of at least 2 steps, got a width of 1")
+    slope = (X[:, -1:] - X[:, :1]) / (width - 1)
+    return _shaped(X[:, -1:] + slope * np.arange(1, horizon + 1)[None, :, None])
+
+
+def seasonal_naive(X, period, horizon=1, *, targets=None):
+    r"""Repeat the value of one season ago: :math:`\hat s_{t+k} = s_{t+k-m}`, m the period.
+
+    Beyond one season the last season seen is repeated.
+
+    Examples
+    --------
+    >>> seasonal_naive(np.arange(6.0).reshape(1, 6, 1), period=4, horizon=5)[..., 0]
+    array([[2., 3., 4., 5., 2.]])
+    """
+    X = _as_windows(X)[..., _target_columns(targets, np.shape(X)[-1])]
+    period, horizon = positive_int("period", period), positive_int("horizon", horizon)
+    width = X.shape[1]
+    if period > width:
+        raise ValueError(f"a season of {period} steps does not fit into windows of {width}")
+    return _shaped(X[:, width - period + np.arange(horizon) % period])
+
+
+class LinearAutoregression:
+    r"""Forecast every target step as a weighted sum of all values in the window.
+
+    .. math:: \hat y = a + W \operatorname{vec}(X)
+
+    The weights minimise
+    :math:`\sum_n \lVert y_n - \hat y_n \rVert^2 + \lambda \lVert W \rVert^2` on the training
+    windows, solved exactly by least squares. Each target step has its own weights (direct
+    multi-step forecasting), so no forecast is fed back. The intercept is not penalised.
+
+    Parameters
+    ----------
+    ridge : float
+        :math:`\lambda`. 0 gives ordinary least squares, and the solution of smallest norm
+        where there are more weights than windows. The penalty knows no units: scale first.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (horizon, K, width, F)
+    intercept : ndarray, shape (horizon, K)
+
+    Examples
+    --------
+    A sine wave obeys s(t+1) = 2 cos(0.3) s(t) - s(t-1), and least squares finds that:
+
+    >>> from lstm_lib.data.windows import sliding_windows
+    >>> X, y = sliding_windows(np.sin(0.3 * np.arange(50)), width=2)
+    >>> model = LinearAutoregression().fit(X, y)
+    >>> model.weights.ravel().round(4)
+    array([-1.    ,  1.9107])
+    >>> bool(np.allclose(model.predict(X), y))
+    True
+    """
+
+    def __init__(self, ridge=0.0):
+        if not (np.ndim(ridge) == 0 and np.isfinite(ridge) and ridge >= 0):
+            raise ValueError(f"ridge must be a number of at least 0, got {ridge!r}")
+        self.ridge = float(ridge)
+        self.weights = None
+        self.intercept = None
+
+    def fit(self, X, y):
+        """Fit on windows X (N, width, F) and targets y (N, K) or (N, horizon, K)."""
+        X = _as_windows(X)
+        y = np.asarray(y, dtype=float)
+        if y.ndim not in (2, 3) or len(y) != len(X):
+            raise ValueError(
+                f"y must have shape ({len(X)}, K) or ({len(X)}, horizon, K), got {y.shape}"
+            )
+        if not (np.isfinite(X).all() and np.isfinite(y).all()):
+            raise ValueError("X and y must be finite")
+        inputs, outputs = X.reshape(len(X), -1), y.reshape(len(y), -1)
+        centre, level = inputs.mean(axis=0), outputs.mean(axis=0)
+        A, B = inputs - centre, outputs - level
+        if self.ridge:
+            A = np.vstack([A, np.sqrt(self.ridge) * np.eye(A.shape[1])])
+            B = np.vstack([B, np.zeros((A.shape[1], B.shape[1]))])
+        W = np.linalg.lstsq(A, B, rcond=None)[0]
+        steps = y.shape[1:] if y.ndim == 3 else (1, y.shape[1])
+        self.weights = W.T.reshape(*steps, *X.shape[1:])
+        self.intercept = (level - centre @ W).reshape(steps)
+        return self
+
+    def predict(self, X):
+        """Forecast from windows X (N, width, F): (N, K), or (N, horizon, K) beyond one step."""
+        if self.weights is None:
+            raise ValueError("LinearAutoregression is not fitted: call fit(X, y) first")
+        X = _as_windows(X)
+        if X.shape[1:] != self.weights.shape[2:]:
+            raise ValueError(f"X must have shape (N, *{self.weights.shape[2:]}), got {X.shape}")
+        return _shaped(np.einsum("nwf,hkwf->nhk", X, self.weights) + self.intercept)
+
+
+def _as_windows(X):
+    X = np.asarray(X, dtype=float)
+    if X.ndim != 3 or 0 in X.shape:
+        raise ValueError(f"X must have shape (N, width, F) and not be empty, got {X.shape}")
+    return X
+
+
+def _shaped(forecast):
+    return forecast[:, 0] if forecast.shape[1] == 1 else forecast

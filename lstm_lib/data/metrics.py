@@ -1,0 +1,180 @@
+"""Errors of a forecast, with their definitions, and how sure we are of them.
+
+A trained network is uncertain in two ways. Another seed gives other weights: that is
+what `seed_interval` measures. Another stretch of time gives other data: that is what
+`block_bootstrap` measures, and no number of seeds makes it smaller.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lstm_lib.validation import positive_int
+
+__all__ = ["Interval", "block_bootstrap", "mae", "mase", "rmse", "seed_interval", "skill"]
+
+# Student's t, 97.5 % quantile, for 1 to 9 degrees of freedom.
+_T975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+
+
+def mae(actual, forecast):
+    r"""Mean absolute error :math:`\frac1n \sum_t |y_t - \hat y_t|`, in the unit of the data.
+
+    Examples
+    --------
+    >>> mae([1.0, 2.0], [1.0, 4.0])
+    1.0
+    """
+    return float(np.abs(_errors(actual, forecast)).mean())
+
+
+def rmse(actual, forecast):
+    r"""Root mean squared error :math:`\sqrt{\frac1n \sum_t (y_t - \hat y_t)^2}`.
+
+    Examples
+    --------
+    >>> rmse([0.0, 0.0], [3.0, 4.0]).__round__(3)
+    3.536
+    """
+    return float(np.sqrt(np.square(_errors(actual, forecast)).mean()))
+
+
+def mase(actual, forecast, train, period=1):
+    r"""Mean absolute scaled error: 1 is as good as the naive forecast was in training.
+
+    .. math::
+
+        \frac{\frac1n \sum_t |y_t - \hat y_t|}
+             {\frac{1}{T-m} \sum_{t=m}^{T-1} |s_t - s_{t-m}|}
+
+    The denominator is the one-step error of repeating the value of :math:`m` steps ago,
+    on the training series :math:`s_0, \dots, s_{T-1}`.
+
+    Parameters
+    ----------
+    actual, forecast : array_like of equal shape
+    train : array_like, shape (T,)
+        The training series, in the same unit.
+    period : int
+        The season :math:`m`; 1 is plain persistence.
+
+    References
+    ----------
+    R. J. Hyndman and A. B. Koehler, "Another look at measures of forecast accuracy",
+    International Journal of Forecasting 22 (2006) 679-688.
+
+    Examples
+    --------
+    >>> mase([5.0], [7.0], train=[1.0, 2.0, 3.0])
+    2.0
+    """
+    period = positive_int("period", period)
+    train = np.asarray(train, dtype=float)
+    if train.ndim != 1 or train.size <= period:
+        raise ValueError(f"train must have shape (T,) with T > {period}, got {train.shape}")
+    naive = float(np.abs(train[period:] - train[:-period]).mean())
+    if not naive > 0:
+        raise ValueError("train never changes (or is not finite), so there is nothing to scale by")
+    return mae(actual, forecast) / naive
+
+
+def skill(actual, forecast, baseline):
+    r"""Share of the baseline's squared error that the forecast removes.
+
+    .. math:: 1 - \sum_t (y_t - \hat y_t)^2 \big/ \sum_t (y_t - b_t)^2
+
+    1 is perfect, 0 is as good as the baseline, below 0 is worse. With the training mean
+    as the baseline this is the out-of-sample :math:`R^2`.
+
+    Examples
+    --------
+    >>> skill([1.0, 2.0, 3.0], [1.0, 2.0, 4.0], baseline=[2.0, 2.0, 2.0])
+    0.5
+    """
+    worst = np.square(_errors(actual, baseline)).sum()
+    if not worst > 0:
+        raise ValueError("the baseline makes no error, so nothing can be better")
+    return float(1 - np.square(_errors(actual, forecast)).sum() / worst)
+
+
+class Interval(NamedTuple):
+    """A mean and the ends of its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def seed_interval(values):
+    r"""Mean over seeds with its 95 % interval, :math:`\bar v \pm t_{n-1}\, s/\sqrt n`.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        One result a seed, n from 2 to 10.
+
+    Examples
+    --------
+    >>> [round(v, 2) for v in seed_interval([1.0, 2.0, 3.0])]
+    [2.0, -0.48, 4.48]
+    """
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 1 or not 2 <= values.size <= len(_T975) + 1:
+        raise ValueError(f"values must have shape (n,), n from 2 to 10, got {values.shape}")
+    half = _T975[values.size - 2] * values.std(ddof=1) / np.sqrt(values.size)
+    mean = values.mean()
+    return Interval(float(mean), float(mean - half), float(mean + half))
+
+
+def block_bootstrap(values, block, *, samples=2000, seed=0):
+    """Mean over time with its 95 % interval, resampling whole blocks of neighbours.
+
+    Give it the difference of two forecasts' errors, day by day: where the interval holds
+    0, the data do not say which forecast is better. Blocks keep what neighbouring days
+    have in common, which resampling single days would throw away.
+
+    Parameters
+    ----------
+    values : array_like, shape (T,)
+        One value a step, in order of time.
+    block : int
+        Length of a block; a few times the memory of the values. At most T.
+    samples : int
+        Number of resampled series.
+    seed : int
+        Seed of the resampling.
+
+    References
+    ----------
+    H. R. Künsch, "The jackknife and the bootstrap for general stationary observations",
+    Annals of Statistics 17 (1989) 1217-1241.
+
+    Examples
+    --------
+    >>> mean, low, high = block_bootstrap(np.arange(100.0) % 7, block=5)
+    >>> low < mean < high
+    True
+    """
+    values = np.asarray(values, dtype=float)
+    block = positive_int("block", block)
+    if values.ndim != 1 or values.size < block:
+        raise ValueError(f"values must have shape (T,) with T >= {block}, got {values.shape}")
+    rng = np.random.default_rng(seed)
+    pieces = -(-values.size // block)
+    starts = rng.integers(
+        0, values.size - block + 1, size=(positive_int("samples", samples), pieces)
+    )
+    steps = (starts[..., None] + np.arange(block)).reshape(len(starts), -1)[:, : values.size]
+    low, high = np.quantile(values[steps].mean(axis=1), [0.025, 0.975])
+    return Interval(float(values.mean()), float(low), float(high))
+
+
+def _errors(actual, forecast):
+    actual, forecast = np.asarray(actual, dtype=float), np.asarray(forecast, dtype=float)
+    if actual.shape != forecast.shape:
+        raise ValueError(
+            f"actual and forecast must have one shape, got {actual.shape} and {forecast.shape}"
+        )
+    if actual.size == 0:
+        raise ValueError("there is no forecast to judge: the arrays are empty")
+    return actual - forecast
