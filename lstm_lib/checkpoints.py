@@ -33,7 +33,7 @@ def save_arrays(path, arrays, notes=None):
     """
     save, _ = _safetensors()
     path = Path(path)
-    contiguous = {name: np.ascontiguousarray(_to_numpy(array)) for name, array in arrays.items()}
+    contiguous = {name: np.asarray(_to_numpy(array), order="C") for name, array in arrays.items()}
     data = save(contiguous, metadata={"notes": json.dumps(notes)})
     write_atomically(path, data)
 

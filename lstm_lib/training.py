@@ -107,7 +107,7 @@ def fit(
         For data that is empty, of different lengths or not finite; for an unknown option; for a
         checkpoint that is corrupt, of another model or of a run with other settings.
     FloatingPointError
-        If the gradient stops being finite.
+        If a loss or the gradient stops being finite.
 
     Examples
     --------
@@ -247,6 +247,7 @@ def _train_epoch(L, model, criterion, optimizer, train, epoch, settings):
         value = L.value_and_grad(
             model, criterion, x[pick], y[pick], None if lengths is None else lengths[pick]
         )
+        _check_finite("training loss", value)
         largest = settings["clip_norm"]
         norms += L.clip_grad_norm_(
             list(model.parameters()), float("inf") if largest is None else largest
@@ -254,6 +255,13 @@ def _train_epoch(L, model, criterion, optimizer, train, epoch, settings):
         optimizer.step()
         total += value * len(pick)
     return total / len(x), norms / len(batches)
+
+
+def _check_finite(name, value):
+    if not np.isfinite(value):
+        raise FloatingPointError(
+            f"the {name} is {value}: lower the learning rate or check the data"
+        )
 
 
 class _Run:
@@ -266,10 +274,7 @@ class _Run:
         self.best = None
 
     def record_validation(self, value, patience):
-        if not np.isfinite(value):
-            raise FloatingPointError(
-                f"the validation loss is {value}: lower the learning rate or check the data"
-            )
+        _check_finite("validation loss", value)
         history = self.history
         best_so_far = min(history.valid_loss, default=np.inf)
         history.valid_loss.append(value)

@@ -54,8 +54,8 @@ def has_shape(name, shape, expected, meaning):
         want is None or want == got for want, got in zip(expected, shape, strict=True)
     )
     if not fits:
-        wanted = ", ".join("any" if want is None else str(want) for want in expected)
-        raise ValueError(f"{name} must have shape ({wanted}) = {meaning}, got {shape}")
+        wanted = str(tuple(expected)).replace("None", "any")
+        raise ValueError(f"{name} must have shape {wanted} = {meaning}, got {shape}")
 
 
 def sequence_shape(shape, input_size, batch_first):

@@ -1,0 +1,199 @@
+"""Every hand-written backward pass against the complex step, and the judges against each other."""
+
+import numpy as np
+import pytest
+import torch
+
+from lstm_lib import equations
+from lstm_lib import numpy as N
+from lstm_lib.gradcheck import (
+    central_difference,
+    check_gradients,
+    compare_gradients,
+    complex_step,
+)
+from lstm_lib.numpy.module import Parameter
+from tests.helpers import random_problem
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(),
+        dict(num_layers=2, bidirectional=True, lengths=[4, 1, 2]),
+        dict(batch_first=True, bias=False),
+        dict(lengths=[2, 2, 2]),
+    ],
+    ids=str,
+)
+def test_lstm_backward_is_the_complex_step_derivative(options):
+    problem = random_problem(11, steps=4, hidden=3, **options)
+    lstm = N.LSTM(**problem.options, dtype=np.float64)
+    lstm.load_state_dict(problem.state)
+    report = check_gradients(lstm, problem.x, problem.hx, lengths=problem.lengths)
+    assert report.ok, str(report)
+    assert len(report.errors) == len(problem.state) + 3
+
+
+def test_cell_step_and_linear_backward():
+    rng = np.random.default_rng(0)
+    cell = N.LSTMCell(3, 4, dtype=np.float64, rng=0)
+    states = rng.normal(size=(2, 4)), rng.normal(size=(2, 4))
+    check_gradients(cell, rng.normal(size=(2, 3)), states).raise_if_wrong()
+    linear = N.Linear(3, 4, dtype=np.float64, rng=0)
+    check_gradients(linear, rng.normal(size=(2, 5, 3))).raise_if_wrong()
+
+
+def test_cell_backward_through_time_equals_the_layer():
+    problem = random_problem(2, steps=5)
+    layer, cell = N.LSTM(**problem.options, dtype=np.float64), N.LSTMCell(2, 5, dtype=np.float64)
+    layer.load_state_dict(problem.state)
+    cell.load_state_dict({name.removesuffix("_l0"): a for name, a in problem.state.items()})
+    layer(problem.x, problem.hx)
+    layer.backward(problem.d_output, problem.d_hx)
+    h, c = problem.hx[0][0], problem.hx[1][0]
+    for x in problem.x:
+        h, c = cell(x, (h, c))
+    dh, dc = problem.d_hx[0][0], problem.d_hx[1][0]
+    for d_output in problem.d_output[::-1]:
+        _, (dh, dc) = cell.backward(dh + d_output, dc)
+    assert np.allclose(cell.weight_hh.grad, layer.weight_hh_l0.grad, rtol=0, atol=1e-12)
+
+
+def test_step_backward_of_the_equations():
+    rng = np.random.default_rng(0)
+    arrays = dict(
+        x=rng.normal(size=(3, 2)),
+        h=rng.normal(size=(3, 4)),
+        c=rng.normal(size=(3, 4)),
+        weight_ih=rng.normal(size=(16, 2)),
+        weight_hh=rng.normal(size=(16, 4)),
+        bias=rng.normal(size=16),
+    )
+    dh, dc = rng.normal(size=(3, 4)), rng.normal(size=(3, 4))
+
+    def loss(a):
+        step = equations.lstm_step(**a)
+        return (dh * step.h + dc * step.c).sum()
+
+    step = equations.lstm_step(**arrays)
+    inputs = {name: a for name, a in arrays.items() if name != "bias"}
+    claimed = equations.lstm_step_backward(dh, dc, step, **inputs)._asdict()
+    report = compare_gradients(claimed, complex_step(loss, arrays), tolerance=1e-12, hidden_size=4)
+    report.raise_if_wrong()
+
+
+@pytest.mark.parametrize("name", ["mse", "cross_entropy"])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_losses_and_their_derivatives_are_torchs(name, reduction):
+    rng = np.random.default_rng(0)
+    prediction = rng.normal(size=(4, 5, 3))
+    tensor = torch.tensor(prediction, requires_grad=True)
+    if name == "mse":
+        target = rng.normal(size=(4, 5, 3))
+        ours = N.MSELoss(reduction)
+        theirs = torch.nn.MSELoss(reduction=reduction)(tensor, torch.tensor(target))
+    else:
+        target = rng.integers(0, 3, size=(4, 5))
+        ours = N.CrossEntropyLoss(reduction)
+        theirs = torch.nn.CrossEntropyLoss(reduction=reduction)(
+            tensor.reshape(-1, 3), torch.tensor(target).reshape(-1)
+        )
+    value = ours(prediction, target)
+    theirs.backward()
+    assert abs(value - theirs.item()) <= 1e-13
+    assert np.abs(ours.backward() - tensor.grad.numpy()).max() <= 1e-15
+
+
+def test_cross_entropy_of_huge_logits_is_finite():
+    loss = N.CrossEntropyLoss()
+    assert loss(np.array([[1e4, -1e4]]), np.array([1])) == pytest.approx(2e4)
+    assert np.isfinite(loss.backward()).all()
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (lambda p: N.SGD(p, lr=0.1), lambda p: torch.optim.SGD(p, lr=0.1)),
+        (lambda p: N.SGD(p, lr=0.1, momentum=0.9), lambda p: torch.optim.SGD(p, 0.1, momentum=0.9)),
+        (lambda p: N.Adam(p, lr=0.1), lambda p: torch.optim.Adam(p, lr=0.1)),
+    ],
+    ids=["sgd", "momentum", "adam"],
+)
+def test_optimizers_take_torchs_steps(ours, theirs):
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(3, 2))
+    parameter, tensor = Parameter(start.copy()), torch.nn.Parameter(torch.tensor(start))
+    a, b = ours([parameter]), theirs([tensor])
+    for _ in range(20):
+        grad = rng.normal(size=(3, 2))
+        parameter.grad, tensor.grad = grad, torch.tensor(grad)
+        a.step()
+        b.step()
+    assert np.abs(parameter.data - tensor.detach().numpy()).max() <= 1e-13
+
+
+def test_clipping_is_torchs():
+    rng = np.random.default_rng(0)
+    grads = [rng.normal(size=shape) for shape in ((3, 2), (4,))]
+    ours = [Parameter(np.zeros_like(g)) for g in grads]
+    theirs = [torch.nn.Parameter(torch.zeros(g.shape, dtype=torch.float64)) for g in grads]
+    for p, t, g in zip(ours, theirs, grads, strict=True):
+        p.grad, t.grad = g.copy(), torch.tensor(g)
+    norm = N.clip_grad_norm_(ours, 0.5)
+    expected = torch.nn.utils.clip_grad_norm_(theirs, 0.5)
+    assert norm == pytest.approx(float(expected))
+    for p, t in zip(ours, theirs, strict=True):
+        assert np.abs(p.grad - t.grad.numpy()).max() <= 1e-6
+
+
+def test_the_two_judges_agree():
+    lstm = N.LSTM(2, 3, dtype=np.float64, rng=0)
+    x = np.random.default_rng(0).normal(size=(4, 2, 2))
+    assert check_gradients(lstm, x, method="central").worst < 1e-8
+    assert check_gradients(lstm, x, method="complex").worst < 1e-13
+
+
+def test_a_wrong_backward_is_found_and_located():
+    class Wrong(N.LSTM):
+        def backward(self, d_output=None, d_hx=None):
+            result = super().backward(d_output, d_hx)
+            self.weight_hh_l0.grad[7, 1] *= -1
+            return result
+
+    lstm = Wrong(2, 3, dtype=np.float64, rng=0)
+    report = check_gradients(lstm, np.random.default_rng(0).normal(size=(4, 2, 2)))
+    assert [entry.name for entry in report.failures] == ["weight_hh_l0"]
+    assert "gate g, unit 1" in str(report)
+    with pytest.raises(AssertionError, match="gate g, unit 1"):
+        report.raise_if_wrong()
+
+
+def test_check_leaves_the_weights_as_they_were():
+    lstm = N.LSTM(2, 3, rng=0)
+    before = lstm.state_dict()
+    check_gradients(lstm, np.ones((2, 1, 2)))
+    assert all(np.array_equal(before[n], v) for n, v in lstm.state_dict().items())
+    assert lstm.weight_ih_l0.dtype == np.float32
+
+
+def test_a_nan_gradient_is_a_failure():
+    report = compare_gradients({"w": np.array([np.nan])}, {"w": np.array([1.0])}, tolerance=1e-6)
+    assert not report.ok
+
+
+def test_complex_step_refuses_code_that_drops_the_imaginary_part():
+    with pytest.raises(TypeError, match="imaginary part"):
+        complex_step(lambda a: a["x"].real.sum(), {"x": np.ones(2)})
+
+
+def test_numerical_derivatives_of_a_known_function():
+    point = {"x": np.array([0.3, -0.2]), "y": np.array([[1.5]])}
+    exact = {"x": np.exp(point["x"]) * 1.5, "y": np.exp(point["x"]).sum().reshape(1, 1)}
+
+    def f(a):
+        return (np.exp(a["x"]) * a["y"]).sum()
+
+    for name in point:
+        assert np.allclose(complex_step(f, point)[name], exact[name], rtol=1e-15)
+        assert np.allclose(central_difference(f, point)[name], exact[name], rtol=1e-9)

@@ -1,0 +1,216 @@
+"""fit(): it learns, it is the same in both engines, and an interruption changes nothing."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from lstm_lib import engine
+from lstm_lib import numpy as N
+from lstm_lib import torch as T
+from lstm_lib.checkpoints import load_arrays
+from lstm_lib.training import evaluate, fit
+from tests.helpers import arrays_of
+
+ENGINES = pytest.mark.parametrize("L", [N, T], ids=["numpy", "torch"])
+
+
+def small_model(L, readout="last", outputs=1, seed=0):
+    dtype = np.float64 if L is N else torch.float64
+    lstm = L.LSTM(1, 6, batch_first=True, dtype=dtype, rng=seed)
+    return L.SequenceModel(lstm, L.Linear(6, outputs, dtype=dtype, rng=seed + 1), readout)
+
+
+def echo_data(n=48, steps=5, seed=0):
+    """The target is the first item: something that only a memory can tell."""
+    x = np.random.default_rng(seed).normal(size=(n, steps, 1))
+    return x, x[:, 0]
+
+
+def same_weights(a, b, tolerance=0.0):
+    a, b = arrays_of(a), arrays_of(b)
+    return all(np.abs(a[name] - b[name]).max() <= tolerance for name in a)
+
+
+@ENGINES
+def test_fit_learns_to_remember(L):
+    model = small_model(L)
+    before = evaluate(model, "mse", echo_data(seed=1))
+    history = fit(model, echo_data(), epochs=80, lr=0.02, batch_size=16, progress=False)
+    after = evaluate(model, "mse", echo_data(seed=1))
+    assert history.epochs == 80
+    assert after < 0.1 < 0.5 < before
+
+
+def test_both_engines_follow_the_same_loss_curve():
+    runs = []
+    for L in (N, T):
+        model = small_model(L)
+        history = fit(
+            model, echo_data(), valid=echo_data(16, seed=1), lr=0.02, epochs=20, progress=False
+        )
+        runs.append((history, model))
+    (ours, a), (theirs, b) = runs
+    assert np.abs(np.subtract(ours.train_loss, theirs.train_loss)).max() < 1e-10
+    assert np.abs(np.subtract(ours.valid_loss, theirs.valid_loss)).max() < 1e-10
+    assert np.abs(np.subtract(ours.grad_norm, theirs.grad_norm)).max() < 1e-6
+    assert same_weights(a, b, 1e-9)
+
+
+@ENGINES
+def test_classification_at_every_step(L):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(32, 6, 1))
+    y = (np.cumsum(x[..., 0], axis=1) > 0).astype(np.int64)
+    model = small_model(L, "all", outputs=2)
+    history = fit(model, (x, y), loss="cross_entropy", lr=0.05, epochs=40, progress=False)
+    assert history.train_loss[-1] < 0.4 < history.train_loss[0]
+    assert L.predict(model, x).shape == (32, 6, 2)
+
+
+@ENGINES
+def test_lengths_reach_the_model(L):
+    x, y = echo_data()
+    lengths = np.random.default_rng(0).integers(1, 6, size=len(x))
+    model = small_model(L)
+    fit(model, (x, y, lengths), epochs=2, progress=False)
+    garbage = x.copy()
+    for k, length in enumerate(lengths):
+        garbage[k, length:] = 1e6
+    assert np.array_equal(L.predict(model, x, lengths), L.predict(model, garbage, lengths))
+
+
+@ENGINES
+def test_the_same_seed_gives_the_same_run(L):
+    models = [small_model(L) for _ in range(3)]
+    for model, seed in zip(models, (0, 0, 1), strict=True):
+        fit(model, echo_data(), epochs=3, seed=seed, progress=False)
+    assert same_weights(models[0], models[1])
+    assert not same_weights(models[0], models[2])
+
+
+@ENGINES
+def test_early_stopping_restores_the_best_weights(L):
+    model, seen = small_model(L), []
+    valid = echo_data(16, seed=1)
+    history = fit(
+        model,
+        echo_data(8),
+        valid=valid,
+        lr=0.1,
+        epochs=200,
+        patience=3,
+        progress=False,
+        callback=lambda epoch, _: seen.append(arrays_of(model)),
+    )
+    assert history.stopped_early and history.epochs < 200
+    assert history.epochs - 1 - history.best_epoch == 3
+    assert history.best_epoch == int(np.argmin(history.valid_loss))
+    best = seen[history.best_epoch]
+    assert all(np.array_equal(best[name], value) for name, value in arrays_of(model).items())
+    assert evaluate(model, "mse", valid) == pytest.approx(min(history.valid_loss))
+
+
+class Interrupted(Exception):
+    """Stands for a power cut after an epoch."""
+
+
+@ENGINES
+@pytest.mark.parametrize("optimizer", ["adam", "momentum"])
+def test_an_interrupted_run_resumes_to_the_same_result(L, optimizer, tmp_path):
+    settings = dict(valid=echo_data(16, seed=1), lr=0.03, epochs=9, progress=False, patience=5)
+
+    def run(model, **extra):
+        made = L.SGD(list(model.parameters()), lr=0.03, momentum=0.9)
+        chosen = "adam" if optimizer == "adam" else made
+        return fit(model, echo_data(), optimizer=chosen, **settings, **extra)
+
+    def cut(epoch, _):
+        if epoch == 3:
+            raise Interrupted
+
+    whole = small_model(L)
+    expected = run(whole)
+    path = tmp_path / "run.safetensors"
+    with pytest.raises(Interrupted):
+        run(small_model(L), checkpoint=path, callback=cut)
+    resumed = small_model(L, seed=5)
+    history = run(resumed, checkpoint=path)
+    assert history == expected
+    assert same_weights(resumed, whole)
+    again = small_model(L, seed=6)
+    assert run(again, checkpoint=path) == expected, "a finished run returns at once"
+    assert same_weights(again, whole)
+
+
+def test_a_checkpoint_of_one_engine_resumes_in_the_other(tmp_path):
+    path = tmp_path / "run.safetensors"
+    fit(small_model(N), echo_data(), epochs=3, checkpoint=path, progress=False)
+    model = small_model(T, seed=3)
+    history = fit(model, echo_data(), epochs=6, checkpoint=path, progress=False)
+    whole = small_model(N)
+    expected = fit(whole, echo_data(), epochs=6, progress=False)
+    assert np.abs(np.subtract(history.train_loss, expected.train_loss)).max() < 1e-10
+
+
+def test_a_killed_process_leaves_a_whole_checkpoint(tmp_path):
+    """Kill training with no chance to clean up: the file stays readable."""
+    path = tmp_path / "run.safetensors"
+    program = f"""
+from tests.test_training import *
+fit(small_model(N), echo_data(), epochs=10**6, checkpoint={str(path)!r}, progress=False,
+    callback=lambda epoch, _: print(epoch, flush=True))
+"""
+    for _ in range(3):
+        process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+        for _ in range(40):
+            process.stdout.readline()
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        _, notes = load_arrays(path)
+        assert len(notes["history"]["train_loss"]) >= 39
+
+
+def test_settings_that_differ_are_refused(tmp_path):
+    path = tmp_path / "run.safetensors"
+    fit(small_model(N), echo_data(), epochs=1, checkpoint=path, progress=False)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="batch_size was 32 and is 8"):
+        fit(small_model(N), echo_data(), epochs=2, batch_size=8, checkpoint=path, progress=False)
+    with pytest.raises(ValueError, match="data was"):
+        fit(small_model(N), echo_data(seed=9), epochs=2, checkpoint=path, progress=False)
+    assert path.read_bytes() == before
+
+
+def test_progress_bar_shows_epochs_and_loss(capsys, monkeypatch):
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    fit(small_model(N), echo_data(), valid=echo_data(8, seed=1), epochs=2)
+    shown = capsys.readouterr().err
+    assert "2/2" in shown and "valid=" in shown
+    fit(small_model(N), echo_data(), epochs=2, progress=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_evaluate_is_the_mean_over_sequences_not_over_batches():
+    model, (x, y) = small_model(N), echo_data(10)
+    direct = ((N.predict(model, x) - y) ** 2).mean()
+    assert evaluate(model, "mse", (x, y), batch_size=3) == pytest.approx(direct, rel=1e-12)
+
+
+def test_prediction_leaves_mode_and_gradients_alone():
+    for L in (N, T):
+        model = small_model(L)
+        L.predict(model, echo_data()[0])
+        assert model.training
+        model.eval()
+        L.predict(model, echo_data()[0])
+        assert not model.training
+        assert all(p.grad is None for p in model.parameters())
+
+
+def test_engine_by_name():
+    assert engine("numpy") is N and engine("torch") is T
+    assert engine("auto") is (T if torch.cuda.is_available() else N)
