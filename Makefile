@@ -1,0 +1,69 @@
+# The book's commands. `make` alone lists them. Each sets up what it needs and is safe to repeat.
+
+PYTHON ?= python3
+
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
+BIN := .venv/bin
+endif
+PY := $(BIN)/python
+
+# Notebooks run on one thread and without progress bars, so that stored outputs hold anywhere.
+QUIET := TQDM_DISABLE=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# The code paths of an older x86 processor: what is printed must not depend on the newest instructions.
+OLDER_CPU := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE OPENBLAS_CORETYPE=Prescott
+NBVAL := $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=60 -n 2 --dist loadfile -q chapters
+
+.DEFAULT_GOAL := help
+.PHONY: help env book test serve notebooks colab clean
+
+help: ## list the commands
+	@echo "Two commands are enough:  make book  builds the book,  make test  checks everything."
+	@echo
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+
+env:
+	@command -v $(PYTHON) >/dev/null 2>&1 || { \
+	  echo "No '$(PYTHON)' found. The book needs Python 3.11 or newer: install it (python.org, or your"; \
+	  echo "system's packages, on Debian or Ubuntu: sudo apt install python3 python3-venv), then run the"; \
+	  echo "command again. A Python under another name:  make book PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) tools/setup_env.py
+
+book: env ## set up the environment and build the book into _build/html
+	@$(PY) tools/build_book.py
+
+test: env ## set up the environment and run every check
+	@printf '\n==> 1/7  style of the code and of the notebooks (ruff)\n'
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@printf '\n==> 2/7  who may import whom (import-linter)\n'
+	@$(BIN)/lint-imports
+	@printf '\n==> 3/7  the library with its examples, and what the notebooks store (pytest)\n'
+	@$(QUIET) $(PY) -m pytest -n 2 -q -m "not slow" --doctest-modules --ignore=tests/site lstm_lib tests
+	@printf '\n==> 4/7  every notebook runs again and prints what is stored (nbval)\n'
+	@$(QUIET) $(NBVAL)
+	@printf '\n==> 5/7  once more on the code paths of an older processor (nbval)\n'
+	@case "$$(uname -m)" in \
+	  x86_64|amd64) $(QUIET) $(OLDER_CPU) $(NBVAL) ;; \
+	  *) echo "left out: this processor has no such older paths to take" ;; esac
+	@printf '\n==> 6/7  the book builds without a warning (Jupyter Book)\n'
+	@$(PY) tools/build_book.py
+	@printf '\n==> 7/7  the built pages, as files and in a browser (pytest)\n'
+	@$(PY) -m pytest -q tests/site
+	@printf '\nEvery check passed. The book: _build/html/index.html\n'
+
+serve: book ## build the book, serve it on this machine and open it in the browser
+	@$(PY) tools/serve_book.py
+
+notebooks: env ## run the notebooks anew and store what they print (NB="a.ipynb b.ipynb" for some)
+	@$(QUIET) $(PY) tools/run_notebooks.py $(NB)
+
+colab: env ## run each notebook alone in a fresh environment, as Colab does (slow)
+	@$(QUIET) $(PY) -m pytest -q -m slow tests/notebooks/test_colab.py
+	@printf '\nEach notebook ran alone in a fresh environment.\n'
+
+clean: ## remove the environment, the built book and the caches
+	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis .import_linter_cache lstm_lib.egg-info .coverage
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "Clean. Sources are untouched; the next command sets up anew."
