@@ -48,7 +48,7 @@ class LSTM(Module):
         Adds a second direction that reads each sequence from its own last element.
     forget_bias : float, optional
         Value of the forget gate's bias; written to ``bias_ih``, with 0 in ``bias_hh``.
-    dtype : numpy dtype
+    dtype : numpy dtype or its name
         Precision of weights and computation, float32 by default.
     device : None or "cpu"
         Present so that both engines take the same arguments.

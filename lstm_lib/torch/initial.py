@@ -41,6 +41,19 @@ def register_linear(module, in_features, out_features, bias, *, dtype, device, r
     _register(module, values, dtype, device, suffix=True)
 
 
+def as_dtype(dtype):
+    """Return a torch dtype for a torch dtype, a name such as ``"float64"`` or None (the default).
+
+    Names are what both engines understand.
+    """
+    if dtype is None:
+        return torch.get_default_dtype()
+    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise ValueError(f"dtype must be a floating-point dtype of torch or its name, got {dtype!r}")
+    return found
+
+
 def _drawn_by_numpy(rng):
     return rng is not None and not isinstance(rng, torch.Generator)
 
@@ -52,7 +65,7 @@ def _uniform(shape, bound, generator):
 
 def _register(module, values, dtype, device, suffix):
     for name, value in values.items():
-        tensor = torch.as_tensor(value).to(device=device, dtype=dtype or torch.get_default_dtype())
+        tensor = torch.as_tensor(value).to(device=device, dtype=as_dtype(dtype))
         module.register_parameter(
             name if suffix else name.removesuffix("_l0"), nn.Parameter(tensor)
         )

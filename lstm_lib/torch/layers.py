@@ -13,7 +13,7 @@ class Linear(nn.Linear):
     ----------
     in_features, out_features : int
     bias : bool
-    dtype, device : torch dtype and device, optional
+    dtype, device : torch dtype or its name, torch device, optional
     rng : int, numpy.random.Generator or torch.Generator, optional
         An int or a NumPy generator gives the very weights of the NumPy engine.
 

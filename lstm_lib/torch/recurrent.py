@@ -33,7 +33,7 @@ class LSTM(nn.Module):
     bias, batch_first, bidirectional : bool
     forget_bias : float, optional
         Value of the forget gate's bias; written to ``bias_ih``, with 0 in ``bias_hh``.
-    dtype : torch dtype, optional
+    dtype : torch dtype or its name, optional
     device : torch device, optional
     rng : int, numpy.random.Generator or torch.Generator, optional
         An int or a NumPy generator gives the very weights of the NumPy engine; None draws from
