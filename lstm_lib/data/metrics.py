@@ -1,7 +1,7 @@
 """Errors of a forecast, with their definitions, and how sure we are of them.
 
-A trained network is uncertain in two ways. Another seed gives other weights: that is
-what `seed_interval` measures. Another stretch of time gives other data: that is what
+A trained network is uncertain in two ways. Another seed gives other weights, so train it
+several times and show every run. Another stretch of time gives other data: that is what
 `block_bootstrap` measures, and no number of seeds makes it smaller.
 """
 
@@ -11,10 +11,7 @@ import numpy as np
 
 from lstm_lib.validation import positive_int
 
-__all__ = ["Interval", "block_bootstrap", "mae", "mase", "rmse", "seed_interval", "skill"]
-
-# Student's t, 97.5 % quantile, for 1 to 9 degrees of freedom.
-_T975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+__all__ = ["Interval", "block_bootstrap", "mae", "mase", "rmse", "skill"]
 
 
 def mae(actual, forecast):
@@ -103,27 +100,6 @@ class Interval(NamedTuple):
     mean: float
     low: float
     high: float
-
-
-def seed_interval(values):
-    r"""Mean over seeds with its 95 % interval, :math:`\bar v \pm t_{n-1}\, s/\sqrt n`.
-
-    Parameters
-    ----------
-    values : array_like, shape (n,)
-        One result a seed, n from 2 to 10.
-
-    Examples
-    --------
-    >>> [round(v, 2) for v in seed_interval([1.0, 2.0, 3.0])]
-    [2.0, -0.48, 4.48]
-    """
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 1 or not 2 <= values.size <= len(_T975) + 1:
-        raise ValueError(f"values must have shape (n,), n from 2 to 10, got {values.shape}")
-    half = _T975[values.size - 2] * values.std(ddof=1) / np.sqrt(values.size)
-    mean = values.mean()
-    return Interval(float(mean), float(mean - half), float(mean + half))
 
 
 def block_bootstrap(values, block, *, samples=2000, seed=0):

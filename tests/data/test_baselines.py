@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstm_lib.data.baselines import LinearAutoregression, drift, persistence, seasonal_naive
-from lstm_lib.data.metrics import block_bootstrap, mae, mase, rmse, seed_interval, skill
+from lstm_lib.data.metrics import block_bootstrap, mae, mase, rmse, skill
 from lstm_lib.data.windows import sliding_windows, time_split
 
 
@@ -105,8 +105,6 @@ def test_a_fit_on_the_training_part_does_not_see_the_test_part():
         (lambda X, y: mase([1.0], [1.0], [3.0, 3.0]), "never changes"),
         (lambda X, y: mase([1.0], [1.0], [1.0, 2.0], period=2), "T > 2"),
         (lambda X, y: skill([1.0], [2.0], [1.0]), "no error"),
-        (lambda X, y: seed_interval([1.0]), "n from 2 to 10"),
-        (lambda X, y: seed_interval(np.zeros(11)), "n from 2 to 10"),
         (lambda X, y: block_bootstrap(np.zeros(5), 6), "T >= 6"),
         (lambda X, y: block_bootstrap(np.zeros(5), 2, samples=0), "samples"),
     ],
@@ -132,16 +130,6 @@ def test_persistence_has_a_mase_of_one_on_its_own_training_series():
     series = table(30, 1)
     X, y = sliding_windows(series, 1)
     assert mase(y, persistence(X), series[:, 0]) == pytest.approx(1)
-
-
-def test_seed_interval_uses_students_t():
-    stats = pytest.importorskip("scipy.stats")
-    for n in range(2, 11):
-        values = np.random.default_rng(n).normal(size=n)
-        mean, low, high = seed_interval(values)
-        expected = stats.t.interval(0.95, n - 1, values.mean(), stats.sem(values))
-        assert mean == pytest.approx(values.mean())
-        assert (low, high) == pytest.approx(expected, abs=1e-3 * (high - low))
 
 
 def test_block_bootstrap_covers_an_autocorrelated_mean_where_single_days_do_not():
