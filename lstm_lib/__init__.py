@@ -10,6 +10,7 @@ What lives where:
     numpy        the NumPy engine: layers, losses, optimisers, all with ``backward``
     torch        the torch engine: the same names on autograd and CUDA
     gradcheck    complex step and central differences, with a readable report
+    probe        what every gate does at every step
     training     ``fit()``: one training loop for both engines, with checkpoints
     checkpoints  weights on disk as safetensors, written atomically
     data         windows, scaling, baselines and real data sets
