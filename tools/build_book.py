@@ -16,6 +16,7 @@ HTML = ROOT / "_build" / "html"
 STAMP = ROOT / "_build" / "book-inputs.sha256"
 INPUTS = ["book", "chapters", "lstm_lib", "_ext", "_config.yml", "_toc.yml", "tools/build_book.py"]
 INPUTS += ["requirements.txt", "constraints.txt"]
+JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 COMMAND = ["build", ".", "--all", "-W", "-n", "--keep-going", "-q"]
 SKIPPED = {"__pycache__", ".ipynb_checkpoints"}
 
@@ -49,7 +50,7 @@ def main() -> int:
     start = time.time()
     STAMP.unlink(missing_ok=True)
     shutil.rmtree(HTML, ignore_errors=True)
-    built = subprocess.run([sys.executable, "-m", "jupyter_book.cli.main", *COMMAND], cwd=ROOT)
+    built = subprocess.run([sys.executable, "-c", JUPYTER_BOOK, *COMMAND], cwd=ROOT)
     if built.returncode or not (HTML / "index.html").exists():
         print("The book did not build cleanly: the warnings above say where.", file=sys.stderr)
         return built.returncode or 1
