@@ -9,7 +9,7 @@ from lstm_lib.validation import sequence_shape
 SYMBOLS = ("i", "f", "g", "o", "c", "h")
 
 
-def trace(lstm, x, hx=None):
+def trace(lstm, x, hx=None, edit=None):
     """Run an LSTM of either engine and keep every gate, candidate and state.
 
     The sequences are computed step by step with :func:`lstm_lib.equations.lstm_step`, in NumPy and in
@@ -22,6 +22,11 @@ def trace(lstm, x, hx=None):
     x : array, shape (T, B, I), or (B, T, I) with ``batch_first``
     hx : pair of arrays, shape (layers * directions, B, H), optional
         Initial states; zeros by default.
+    edit : callable, optional
+        An intervention: called at every step as ``edit(t, gates)`` with the step t, counted from 0 in
+        the direction's own order, and the dict of ``i, f, g, o``, each (B, H). What it returns takes
+        their place, and the states follow from it. It shows what a gate is *for*, where the trace only
+        shows what it does.
 
     Returns
     -------
@@ -40,6 +45,12 @@ def trace(lstm, x, hx=None):
     (5, 4, 3)
     >>> bool(np.allclose(gates["h"], lstm(x)[0]))
     True
+
+    With the input gate shut nothing is ever written:
+
+    >>> shut = trace(lstm, x, edit=lambda t, gates: gates | {"i": 0 * gates["i"]})["l0"]
+    >>> float(np.abs(shut["c"]).max())
+    0.0
     """
     weights = {name: _to_numpy(value) for name, value in lstm.state_dict().items()}
     x = _to_numpy(x).astype(weights["weight_ih_l0"].dtype)
@@ -53,7 +64,7 @@ def trace(lstm, x, hx=None):
     for index, suffix in enumerate(names):
         backwards = suffix.endswith("_reverse")
         steps = layer_input[::-1] if backwards else layer_input
-        found = _trace_layer(steps, h_0[index], c_0[index], weights, suffix)
+        found = _trace_layer(steps, h_0[index], c_0[index], weights, suffix, edit)
         traces[suffix] = {name: a[::-1] if backwards else a for name, a in found.items()}
         if (index + 1) % directions == 0:
             parts = [traces[name]["h"] for name in names[index + 1 - directions : index + 1]]
@@ -63,17 +74,23 @@ def trace(lstm, x, hx=None):
     return traces
 
 
-def _trace_layer(x, h, c, weights, suffix):
+def _trace_layer(x, h, c, weights, suffix, edit):
     weight_ih, weight_hh = weights[f"weight_ih_{suffix}"], weights[f"weight_hh_{suffix}"]
     bias = None
     if f"bias_ih_{suffix}" in weights:
         bias = weights[f"bias_ih_{suffix}"] + weights[f"bias_hh_{suffix}"]
     steps = []
-    for x_t in x:
+    for t, x_t in enumerate(x):
         step = lstm_step(x_t, h, c, weight_ih, weight_hh, bias)
-        h, c = step.h, step.c
-        steps.append(step)
-    return {name: np.stack([getattr(step, name) for step in steps]) for name in SYMBOLS}
+        gates = {name: getattr(step, name) for name in "ifgo"}
+        if edit is None:
+            h, c = step.h, step.c
+        else:
+            gates = edit(t, gates)
+            c = gates["f"] * c + gates["i"] * gates["g"]
+            h = gates["o"] * np.tanh(c)
+        steps.append({**gates, "c": c, "h": h})
+    return {name: np.stack([step[name] for step in steps]) for name in SYMBOLS}
 
 
 def _to_numpy(value):

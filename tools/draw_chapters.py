@@ -1,0 +1,88 @@
+"""Draw the pictures of the chapters' prose pages, in the book's figure style.
+
+    .venv/bin/python tools/draw_chapters.py
+
+Each picture is one function here and one SVG beside the page that shows it.
+"""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.patches import FancyBboxPatch, Rectangle
+
+from lstm_lib import figures
+
+CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
+BLUE, ORANGE = figures.COLOURS[0], figures.COLOURS[1]
+
+
+def framing():
+    """A window of a series, the value to foretell, and the unrolled network that reads the window."""
+    fig, (top, bottom) = plt.subplots(2, 1, figsize=(6.4, 4.2), height_ratios=(1, 1.15))
+    t = np.arange(11)
+    values = np.sin(t * 0.75) + 0.25 * np.sin(t * 2.1 + 1)
+    top.add_patch(Rectangle((1.55, -1.75), 4.9, 3.5, color=BLUE, alpha=0.15, linewidth=0))
+    top.plot(t[:7], values[:7], "-o", color=figures.INK, zorder=3)
+    top.plot(t[6:], values[6:], ":", color=figures.INK)
+    top.plot(t[2:7], values[2:7], "o", color=BLUE, markersize=9, zorder=4)
+    top.plot(t[7], values[7], "o", color=ORANGE, markersize=10, zorder=4)
+    top.plot(t[8:], values[8:], "o", color=ORANGE, markersize=9, fillstyle="none", zorder=4)
+    for k, x in enumerate((2, 3, 4, 5, 6), start=1):
+        top.annotate(f"$x_{k}$", (x, -1.6), ha="center")
+    for x, name in ((7, "$y_1$"), (8, "$y_2$"), (9, "$y_3$"), (10, "$y_4$")):
+        top.annotate(name, (x, -1.6), ha="center", color=ORANGE)
+    top.set(xlim=(-0.6, 10.6), ylim=(-2, 1.8))
+    for k, x in enumerate((2, 3, 4, 5, 6), start=1):
+        box = FancyBboxPatch(
+            (x - 0.3, 0.55),
+            0.6,
+            0.6,
+            boxstyle="round,pad=0.04",
+            facecolor=BLUE,
+            alpha=0.3,
+            edgecolor="none",
+        )
+        bottom.add_patch(box)
+        _arrow(bottom, (x, 0.05), (x, 0.48))
+        bottom.annotate(f"$x_{k}$", (x, -0.2), ha="center")
+        _arrow(bottom, (x - 0.64, 0.85), (x - 0.38, 0.85))
+        if k < 5:
+            bottom.annotate(f"$h_{k}, c_{k}$", (x + 0.5, 1.3), ha="center", fontsize=10)
+    _arrow(bottom, (6.38, 0.85), (6.7, 0.85))
+    bottom.annotate("$h_5$", (6.5, 1.3), ha="center", fontsize=10)
+    _arrow(bottom, (7.02, 0.85), (7.5, 0.85))
+    bottom.annotate(r"$\hat{y}$", (7.7, 0.76), color=ORANGE, fontsize=15)
+    bottom.add_patch(Rectangle((6.72, 0.55), 0.26, 0.6, color=ORANGE, alpha=0.4, linewidth=0))
+    bottom.set(xlim=(-0.6, 10.6), ylim=(-0.4, 1.7))
+    for ax in (top, bottom):
+        ax.axis("off")
+    alt = (
+        "Above: a series of dots; five of them, x1 to x5, lie in a shaded window, the next one, y1, is to "
+        "be foretold, three more may follow. Below: the same cell drawn five times; each reads one x "
+        "and hands its states h and c to the next; the last h goes to a linear layer that gives the "
+        "forecast."
+    )
+    return fig, alt
+
+
+def _arrow(ax, start, end):
+    style = dict(arrowstyle="-|>", color=figures.INK, linewidth=1.5, shrinkA=0, shrinkB=0)
+    ax.annotate("", end, start, arrowprops=style)
+
+
+def main():
+    figures.use_style()
+    for folder, draw in {"08-prediction": framing}.items():
+        fig, alt = draw()
+        path = CHAPTERS / folder / f"{draw.__name__}.svg"
+        path.write_text(figures.to_svg(fig, alt), encoding="utf8")
+        plt.close(fig)
+        print(path.relative_to(CHAPTERS.parent))
+
+
+if __name__ == "__main__":
+    main()
