@@ -1,0 +1,80 @@
+"""What only a browser can see of a page; complaints come back as text."""
+
+from urllib.parse import urlsplit
+
+WIDTHS = (1360, 390)
+THEMES = ("light", "dark")
+
+# Elements of the article that stick out of the window, unless something around them scrolls.
+STICKING_OUT = """() => [...document.querySelectorAll("article *, .bd-article *")].filter(e => {
+    if (e.getBoundingClientRect().right <= innerWidth + 1) return false;
+    for (let p = e; p && p !== document.body; p = p.parentElement)
+        if (getComputedStyle(p).overflowX !== "visible") return false;
+    return e.getClientRects().length > 0 && getComputedStyle(e).position !== "absolute";
+}).slice(0, 3).map(e => e.outerHTML.slice(0, 120))"""
+
+UNRENDERED = """() => [...document.querySelectorAll(".math")]
+    .filter(e => !e.querySelector("mjx-container") || e.querySelector("mjx-merror"))
+    .map(e => e.textContent.trim().slice(0, 80))"""
+
+VISIBLE_TEX = r"""() => {
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
+    for (let node; node = walk.nextNode();) {
+        const e = node.parentElement;
+        if (e.closest("script, style, pre, code, noscript, mjx-container") || !e.getClientRects().length) continue;
+        if (/\\\(|\\\[|\\begin\{|\$\$/.test(node.data)) found.push(node.data.trim().slice(0, 80));
+    }
+    return found;
+}"""
+
+
+def complaints(browser, address: str, width: int, theme: str) -> list[str]:
+    """Open the page as a reader would and list what is wrong with it."""
+    host = urlsplit(address).netloc
+    found = []
+    context = browser.new_context(
+        viewport={"width": width, "height": 900 if width > 600 else 844}, color_scheme=theme
+    )
+    context.add_init_script(
+        f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')"
+    )
+    page = context.new_page()
+
+    def on_request(request):
+        if (
+            urlsplit(request.url).scheme in ("http", "https", "ws", "wss")
+            and urlsplit(request.url).netloc != host
+        ):
+            found.append(f"request to another host: {request.url}")
+
+    def on_response(response):
+        if response.status >= 400:
+            found.append(f"{response.status} for {response.url}")
+
+    def on_console(message):
+        if message.type == "error":
+            found.append(f"console error: {message.text}")
+
+    page.on("request", on_request)
+    page.on("response", on_response)
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: found.append(f"script error: {error}"))
+    try:
+        page.goto(address, wait_until="load")
+        if page.query_selector(".math"):
+            page.evaluate("() => window.MathJax?.startup?.promise")
+        page.evaluate("() => document.fonts.ready.then(() => true)")
+        wide = page.evaluate(
+            "() => Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)"
+        )
+        if wide > width:
+            found.append(f"the page is {wide} px wide in a window of {width} px")
+        found += [f"sticks out of the window: {html}" for html in page.evaluate(STICKING_OUT)]
+        found += [f"formula not rendered: {text}" for text in page.evaluate(UNRENDERED)]
+        found += [f"raw TeX on the page: {text}" for text in page.evaluate(VISIBLE_TEX)]
+        shown = page.evaluate("() => document.documentElement.dataset.theme")
+        if shown not in (None, theme):
+            found.append(f"asked for the {theme} theme, got {shown}")
+    finally:
+        context.close()
+    return found
