@@ -1,13 +1,11 @@
-"""Draw the book's own pictures into book/_static: the logo, the cell of the home page, the social card.
+"""Draw the book's own pictures into book/_static: the logo, and the cell of the home page.
 
     .venv/bin/python tools/draw_art.py
 
-The vector pictures have a transparent ground and colours that read on white and on near-black. The social
-card is photographed in Chromium (LSTM_BOOK_BROWSER names another one) and left as it is without one.
+Both have a transparent ground and colours that read on white and on near-black. tools/draw_card.py sets them
+on the card that other sites show beside a link to the book.
 """
 
-import os
-import shutil
 from pathlib import Path
 
 import matplotlib
@@ -29,18 +27,6 @@ LOGO = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" role="img
 <rect x="18" y="39" width="12" height="12" rx="3.5" fill="{BLUE}"/><rect x="36" y="39" width="12" height="12" rx="3.5" fill="{BLUE}"/>
 </svg>
 """
-
-CARD = """<style>
-@font-face {{ font-family: Inter; font-weight: 100 900; src: url("{font}"); }}
-body {{ margin: 0; width: 1200px; height: 630px; background: #0f141b; color: #e6edf3; font-family: Inter; }}
-main {{ display: grid; grid-template-columns: 520px 1fr; gap: 10px; align-items: center; height: 100%; }}
-h1 {{ font-size: 65px; line-height: 1.06; letter-spacing: -.035em; margin: 24px 0 28px; }}
-p {{ font-size: 29px; line-height: 1.42; color: #9fb0c3; margin: 0; }}
-section {{ padding-left: 70px; }} section svg {{ width: 92px; }}
-figure {{ margin: 0 40px 0 0; }} figure svg {{ width: 100%; height: auto; }}
-</style><main><section>{logo}<h1>LSTM from the ground up</h1>
-<p>Every equation runs, every number is checked, every model meets an honest baseline.</p></section>
-<figure>{cell}</figure></main>"""
 
 
 def arrow(ax, *points, color=INK, head=True):
@@ -67,7 +53,16 @@ def gate(ax, x, text, name, color):
         zorder=3,
     )
     ax.add_patch(box)
-    ax.text(x, 1.57, text, color="white", ha="center", va="center", fontsize=16 if len(text) < 6 else 20, zorder=4)
+    ax.text(
+        x,
+        1.57,
+        text,
+        color="white",
+        ha="center",
+        va="center",
+        fontsize=16 if len(text) < 6 else 20,
+        zorder=4,
+    )
     ax.text(x + 0.12, 2.06, f"${name}$", color=color, ha="left", va="center", fontsize=17)
 
 
@@ -133,38 +128,14 @@ def draw_cell():
     return fig
 
 
-def photograph(cell_svg):
-    """The social card, as Chromium shows it."""
-    browser_path = os.environ.get("LSTM_BOOK_BROWSER") or shutil.which("chromium")
-    if not browser_path:
-        print("no Chromium here: social.png is left as it is")
-        return
-    from playwright.sync_api import sync_playwright
-
-    page_file = STATIC / "card.html"
-    page_file.write_text(
-        CARD.format(font="fonts/inter-latin-wght-normal.woff2", logo=LOGO, cell=cell_svg)
-    )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1200, "height": 630})
-        page.goto(page_file.as_uri())
-        page.evaluate("document.fonts.ready")
-        page.screenshot(path=STATIC / "social.png")
-        browser.close()
-    page_file.unlink()
-
-
 def main():
     """Draw everything."""
     plt.rcParams.update(
         {"svg.hashsalt": "lstm-book", "svg.fonttype": "path", "mathtext.fontset": "cm"}
     )
     (STATIC / "logo.svg").write_text(LOGO)
-    target = STATIC / "cell.svg"
-    draw_cell().savefig(target, transparent=True, metadata={"Date": None, "Title": ALT})
-    svg = target.read_text().replace("\r\n", "\n")
-    photograph(svg[svg.index("<svg") :])
+    cell = draw_cell()
+    cell.savefig(STATIC / "cell.svg", transparent=True, metadata={"Date": None, "Title": ALT})
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     python3 tools/setup_env.py
 
-Needs only the standard library. What .venv was made from is kept in .venv/book-ready.json, written last: an
-interrupted or moved environment lacks a fitting one and is made anew; changed pins are installed into it.
+Standard library only. What .venv was made from is kept in .venv/book-ready.json, written last: an
+interrupted or moved environment lacks a fitting one and is made anew; new pins are installed into it.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "book-ready.json"
 SOURCES = ["requirements.txt", "constraints.txt", "requirements-data.txt", "pyproject.toml"]
 OLDEST = (3, 11)
+MAKE_VENV = ["-m", "venv"]
 NEWER = ["python3.13", "python3.12", "python3.11"]  # looked for where python3 itself is too old
 
 STEPS = [
@@ -57,9 +58,7 @@ def suitable_python():
 
 def wanted(python):
     """What a finished environment is made from."""
-    digest = hashlib.sha256()
-    for name in SOURCES:
-        digest.update((ROOT / name).read_bytes())
+    digest = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in SOURCES))
     version = "import sys; print(*sys.version_info[:2], sep='.')"
     found = subprocess.run([python, "-c", version], stdout=subprocess.PIPE, check=True)
     return {
@@ -83,7 +82,7 @@ def create(python):
     print(f"Environment: creating {VENV.name} with {python}", flush=True)
     if VENV.exists():
         shutil.rmtree(VENV)
-    made = subprocess.run([python, "-m", "venv", str(VENV)], capture_output=True, text=True)
+    made = subprocess.run([python, *MAKE_VENV, str(VENV)], capture_output=True, text=True)
     if made.returncode:
         said = (made.stdout + made.stderr).strip()
         stop(
