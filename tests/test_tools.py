@@ -191,11 +191,12 @@ def test_build_is_not_repeated_and_not_trusted_when_it_failed(sources, monkeypat
     build, root = sources
     runs = []
 
-    def run(command, cwd):
+    def run(command, **options):
         runs.append(command)
         build.HTML.mkdir(parents=True)
         (build.HTML / "index.html").write_text("book")
-        return subprocess.CompletedProcess(command, len(runs) == 1)
+        said = "reading\n\x1b[91mpage.md:3: WARNING: no such label\x1b[39;49;00m\n"
+        return subprocess.CompletedProcess(command, int(len(runs) == 1), said)
 
     for name, path in {
         "ROOT": root,
@@ -206,7 +207,9 @@ def test_build_is_not_repeated_and_not_trusted_when_it_failed(sources, monkeypat
     monkeypatch.setattr(build.subprocess, "run", run)
     assert [build.main() for _ in range(3)] == [1, 0, 0]
     assert len(runs) == 2, "the failed build is repeated, the clean one is not"
-    assert capsys.readouterr().out.rstrip().endswith("The book: _build/html/index.html")
+    said = capsys.readouterr()
+    assert said.out.rstrip().endswith("The book: _build/html/index.html")
+    assert said.err.startswith("page.md:3: WARNING: no such label\n\nThe book did not build")
     assert all("-W" in command and "-n" in command and "--all" in command for command in runs)
 
 

@@ -5,6 +5,7 @@ full one, and what it was built from is kept as one hash beside it.
 """
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,12 @@ def inputs_hash(root: Path) -> str:
     return digest.hexdigest()
 
 
+def complaints(output: str) -> str:
+    """The warnings in what Jupyter Book printed, without its colours; all of it where there are none."""
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", output).splitlines()
+    return "\n".join([x for x in lines if "WARNING" in x or "ERROR" in x] or lines)
+
+
 def main() -> int:
     """Build unless the built book already fits its inputs."""
     now = inputs_hash(ROOT)
@@ -50,9 +57,18 @@ def main() -> int:
     start = time.time()
     STAMP.unlink(missing_ok=True)
     shutil.rmtree(HTML, ignore_errors=True)
-    built = subprocess.run([sys.executable, "-c", JUPYTER_BOOK, *COMMAND], cwd=ROOT)
+    command = [sys.executable, "-c", JUPYTER_BOOK, *COMMAND]
+    built = subprocess.run(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+    )
     if built.returncode or not (HTML / "index.html").exists():
-        print("The book did not build cleanly: the warnings above say where.", file=sys.stderr)
+        print(complaints(built.stdout), file=sys.stderr)
+        print("\nThe book did not build cleanly: the lines above say where.", file=sys.stderr)
         return built.returncode or 1
     STAMP.write_text(now)
     print(f"Built in {time.time() - start:.0f} s.\n{where}")
