@@ -36,9 +36,9 @@ def env(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MAKE_VENV", ["-m", "venv", "--without-pip"])
     really_create = module.create
 
-    def create(python):
+    def create():
         """As the real one, but with an empty module for pip, which takes seconds to install."""
-        really_create(python)
+        really_create()
         question = "import sysconfig; print(sysconfig.get_path('purelib'))"
         purelib = subprocess.check_output([module.PYTHON, "-c", question], text=True).strip()
         (Path(purelib) / "pip.py").touch()
@@ -113,17 +113,22 @@ def test_too_old_python_is_told_by_name(env, monkeypatch):
     assert "make book PYTHON=" in str(stopped.value)
 
 
-def test_a_newer_python_on_the_path_is_taken(env, monkeypatch):
+def test_a_newer_python_on_the_path_takes_over(env, monkeypatch):
     monkeypatch.setattr(env, "OLDEST", (4, 0))
     monkeypatch.setattr(env, "NEWER", ["no-such-python", sys.executable])
-    assert env.suitable_python() == sys.executable
+    calls = []
+    monkeypatch.setattr(env.subprocess, "call", lambda command, **_: calls.append(command) or 0)
+    with pytest.raises(SystemExit) as stopped:
+        env.check_python()
+    assert stopped.value.code == 0
+    assert calls[-1] == [sys.executable, str(ROOT / "tools" / "setup_env.py")]
 
 
 def test_missing_venv_module_is_explained(env, monkeypatch):
     with pytest.raises(SystemExit, match="python3-venv"):
         broken = subprocess.CompletedProcess([], 1, "", "ensurepip is not available")
         monkeypatch.setattr(env.subprocess, "run", lambda *a, **k: broken)
-        env.create(sys.executable)
+        env.create()
 
 
 def test_a_failing_pip_prints_what_it_said():

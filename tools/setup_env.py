@@ -22,7 +22,7 @@ STAMP = VENV / "book-ready.json"
 SOURCES = ["requirements.txt", "constraints.txt", "requirements-data.txt", "pyproject.toml"]
 OLDEST = (3, 11)
 MAKE_VENV = ["-m", "venv"]
-NEWER = ["python3.13", "python3.12", "python3.11"]  # looked for where python3 itself is too old
+NEWER = ["python3.11", "python3.12", "python3.13"]  # looked for where python3 itself is too old
 
 STEPS = [
     (
@@ -40,14 +40,13 @@ def stop(message):
     raise SystemExit(f"\n{message}\n")
 
 
-def suitable_python():
-    """The interpreter to build with: this one, or a newer one on the PATH, or a clear word."""
+def check_python():
+    """Go on with this Python, or with a newer one on the PATH, or end with a clear word."""
     if sys.version_info >= OLDEST:
-        return sys.executable
-    for name in NEWER:
-        found = shutil.which(name)
-        if found and subprocess.call([found, "-c", "import venv, ensurepip"]) == 0:
-            return found
+        return
+    for found in filter(None, map(shutil.which, NEWER)):
+        if subprocess.call([found, "-c", "import venv, ensurepip"], stderr=subprocess.DEVNULL) == 0:
+            raise SystemExit(subprocess.call([found, str(Path(__file__).resolve())]))
     stop(
         f"The book needs Python {OLDEST[0]}.{OLDEST[1]} or newer, and this is Python "
         f"{sys.version.split()[0]} ({sys.executable}).\n"
@@ -56,16 +55,11 @@ def suitable_python():
     )
 
 
-def wanted(python):
+def wanted():
     """What a finished environment is made from."""
     digest = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in SOURCES))
-    version = "import sys; print(*sys.version_info[:2], sep='.')"
-    found = subprocess.run([python, "-c", version], stdout=subprocess.PIPE, check=True)
-    return {
-        "root": str(ROOT),
-        "python": found.stdout.decode().strip(),
-        "sources": digest.hexdigest(),
-    }
+    python = ".".join(map(str, sys.version_info[:2]))
+    return {"root": str(ROOT), "python": python, "sources": digest.hexdigest()}
 
 
 def present():
@@ -77,12 +71,12 @@ def present():
         return {}
 
 
-def create(python):
+def create():
     """An empty environment, in place of whatever lies there."""
-    print(f"Environment: creating {VENV.name} with {python}", flush=True)
+    print(f"Environment: creating {VENV.name} with {sys.executable}", flush=True)
     if VENV.exists():
         shutil.rmtree(VENV)
-    made = subprocess.run([python, *MAKE_VENV, str(VENV)], capture_output=True, text=True)
+    made = subprocess.run([sys.executable, *MAKE_VENV, str(VENV)], capture_output=True, text=True)
     if made.returncode:
         said = (made.stdout + made.stderr).strip()
         stop(
@@ -118,7 +112,8 @@ def pip(arguments):
     if running.wait():
         stop(
             "".join(said[-40:]) + f"\nThat was:  pip {arguments}\n"
-            "Is the network there, and the disk not full (3 GB)? The same command again takes it up anew."
+            "Is the network there, the disk not full (3 GB), and the Python one of 3.11 to 3.13, which the\n"
+            "pins are for? The same command again takes it up anew."
         )
 
 
@@ -127,8 +122,8 @@ def main():
     missing = [name for name in SOURCES if not (ROOT / name).exists()]
     if missing:
         stop(f"Not a whole checkout: {', '.join(missing)} not found in {ROOT}")
-    python = suitable_python()
-    want, have = wanted(python), present()
+    check_python()
+    want, have = wanted(), present()
     if want == have:
         return
     start = time.time()
@@ -136,7 +131,7 @@ def main():
         print("Environment: the pins have changed, bringing .venv up to date", flush=True)
         STAMP.unlink()
     else:
-        create(python)
+        create()
     for what, arguments in STEPS:
         if what:
             print(f"Environment: installing {what}", flush=True)
