@@ -9,8 +9,10 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 
-# Notebooks run on one thread and without progress bars, so that stored outputs hold anywhere.
-QUIET := TQDM_DISABLE=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# One thread each: two processes share the cores, and sums come out in one order.
+THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# Notebooks run without progress bars, which are for people and not to be stored.
+QUIET := $(THREADS) TQDM_DISABLE=1
 # The code paths of an older x86 processor: what is printed must not depend on the newest instructions.
 OLDER_CPU := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE OPENBLAS_CORETYPE=Prescott
 NBVAL := $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=60 -n 2 --dist loadfile -q chapters
@@ -40,7 +42,7 @@ test: env ## set up the environment and run every check
 	@printf '\n==> 2/7  who may import whom (import-linter)\n'
 	@$(BIN)/lint-imports
 	@printf '\n==> 3/7  the library with its examples, and what the notebooks store (pytest)\n'
-	@$(QUIET) $(PY) -m pytest -n 2 -q -m "not slow" --doctest-modules --ignore=tests/site lstm_lib tests
+	@$(THREADS) $(PY) -m pytest -n 2 -q -m "not slow" --doctest-modules --ignore=tests/site lstm_lib tests
 	@printf '\n==> 4/7  every notebook runs again and prints what is stored (nbval)\n'
 	@$(QUIET) $(NBVAL)
 	@printf '\n==> 5/7  once more on the code paths of an older processor (nbval)\n'
