@@ -133,6 +133,20 @@ def test_optimizers_take_torchs_steps(ours, theirs):
     assert np.abs(parameter.data - tensor.detach().numpy()).max() <= 1e-13
 
 
+def test_gradients_and_optimizer_state_share_no_memory():
+    problem = random_problem(0)
+    lstm = N.LSTM(**problem.options, dtype=np.float64)
+    lstm(problem.x)
+    lstm.backward(problem.d_output)
+    assert not np.shares_memory(lstm.bias_ih_l0.grad, lstm.bias_hh_l0.grad)
+    parameter = Parameter(np.zeros(2))
+    parameter.grad = np.ones(2)
+    sgd = N.SGD([parameter], lr=0.1, momentum=0.9)
+    sgd.step()
+    parameter.grad *= 100
+    assert np.array_equal(sgd.state[0]["momentum_buffer"], np.ones(2))
+
+
 def test_clipping_is_torchs():
     rng = np.random.default_rng(0)
     grads = [rng.normal(size=shape) for shape in ((3, 2), (4,))]

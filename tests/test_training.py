@@ -91,6 +91,21 @@ def test_the_same_seed_gives_the_same_run(L):
     assert not same_weights(models[0], models[2])
 
 
+def test_every_epoch_has_an_order_of_its_own():
+    x = np.arange(6.0)[:, None, None]
+    seen = []
+
+    class Recorder(N.SequenceModel):
+        def forward(self, x, lengths=None):
+            seen.append(x[:, 0, 0].astype(int).tolist())
+            return super().forward(x, lengths)
+
+    recorder = Recorder(N.LSTM(1, 2, batch_first=True), N.Linear(2, 1))
+    fit(recorder, (x, x[:, 0]), epochs=4, batch_size=6, progress=False)
+    assert all(sorted(order) == list(range(6)) for order in seen)
+    assert len({tuple(order) for order in seen}) == 4
+
+
 @ENGINES
 def test_early_stopping_restores_the_best_weights(L):
     model, seen = small_model(L), []
