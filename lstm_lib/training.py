@@ -6,6 +6,7 @@ data in epoch k is a function of ``(seed, k)`` alone, so there is no random stat
 """
 
 import json
+import os
 import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -93,7 +94,7 @@ def fit(
     seed : int
         Decides the order of the training data.
     progress : bool
-        Show a progress bar.
+        Show a progress bar, unless the environment sets ``TQDM_DISABLE``.
     callback : callable, optional
         Called as ``callback(epoch, history)`` after every epoch and its checkpoint.
 
@@ -354,17 +355,18 @@ def _postfix(history):
 
 
 def _progress_bar(total, done, show):
+    # In notebooks tqdm overrules its own TQDM_DISABLE, so it is read here.
+    show = show and not os.environ.get("TQDM_DISABLE")
+    if not show:
+        return _NoBar()
     try:
         from tqdm.auto import tqdm
     except ModuleNotFoundError as error:
-        if not show:
-            return _NoBar()
         raise ModuleNotFoundError(
             "the progress bar needs tqdm: pip install 'lstm_lib[train]', or pass progress=False",
             name="tqdm",
         ) from error
-    # no `disable` when shown: the environment's TQDM_DISABLE then decides
-    return tqdm(total=total, initial=done, unit="epoch", **({} if show else {"disable": True}))
+    return tqdm(total=total, initial=done, unit="epoch")
 
 
 class _NoBar:

@@ -206,6 +206,8 @@ def test_progress_bar_shows_epochs_and_loss(capsys, monkeypatch):
     shown = capsys.readouterr().err
     assert "2/2" in shown and "valid=" in shown
     fit(small_model(N), echo_data(), epochs=2, progress=False)
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    fit(small_model(N), echo_data(), epochs=2)
     assert capsys.readouterr().err == ""
 
 

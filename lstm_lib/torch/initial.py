@@ -50,7 +50,9 @@ def as_dtype(dtype):
         return torch.get_default_dtype()
     found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
     if not isinstance(found, torch.dtype) or not found.is_floating_point:
-        raise ValueError(f"dtype must be a floating-point dtype of torch or its name, got {dtype!r}")
+        raise ValueError(
+            f"dtype must be a floating-point dtype of torch or its name, got {dtype!r}"
+        )
     return found
 
 
