@@ -366,7 +366,7 @@ def _progress_bar(total, done, show):
             "the progress bar needs tqdm: pip install 'lstm_lib[train]', or pass progress=False",
             name="tqdm",
         ) from error
-    return tqdm(total=total, initial=done, unit="epoch")
+    return tqdm(total=total, initial=done, unit="epoch", disable=False)
 
 
 class _NoBar:
