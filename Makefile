@@ -52,7 +52,7 @@ test: env ## set up the environment and run every check
 	@printf '\n==> 6/7  the book builds without a warning (Jupyter Book)\n'
 	@$(PY) tools/build_book.py
 	@printf '\n==> 7/7  the built pages, as files and in a browser (pytest)\n'
-	@$(PY) -m pytest -q tests/site
+	@$(PY) -m pytest -n 2 -q tests/site
 	@printf '\nEvery check passed. The book: _build/html/index.html\n'
 
 serve: book ## build the book, serve it on this machine and open it in the browser

@@ -27,6 +27,33 @@ VISIBLE_TEX = r"""() => {
     return found;
 }"""
 
+# Text that the theme leaves hardly visible: WCAG's contrast ratio against the ground behind it. Program text
+# may be paler (comments), formulas and icons are of the text's own colour.
+CONTRAST_LIMIT = 3.5
+FAINT = """limit => {
+    const parse = c => (c.match(/[\\d.]+/g) || []).map(Number);
+    const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+        .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
+    const ground = e => {
+        for (; e; e = e.parentElement) {
+            const c = parse(getComputedStyle(e).backgroundColor);
+            if (c.length === 3 || c[3] > 0.5) return c;
+        }
+        return [255, 255, 255];
+    };
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = new Set();
+    for (let node; node = walk.nextNode();) {
+        const e = node.parentElement;
+        if (!node.data.trim() || !e.closest("article, .bd-sidebar-primary, .bd-toc") || !e.getClientRects().length) continue;
+        if (e.closest("script, style, pre, mjx-container, button") || !e.checkVisibility({opacityProperty: true})) continue;
+        const style = getComputedStyle(e), a = light(parse(style.color)), b = light(ground(e));
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (ratio < limit && !e.closest(".headerlink")) found.add(`${ratio.toFixed(1)}: ${node.data.trim().slice(0, 60)}`);
+    }
+    return [...found].slice(0, 5);
+}"""
+
 
 def complaints(browser, address: str, width: int, theme: str) -> list[str]:
     """Open the page as a reader would and list what is wrong with it."""
@@ -72,6 +99,8 @@ def complaints(browser, address: str, width: int, theme: str) -> list[str]:
         found += [f"sticks out of the window: {html}" for html in page.evaluate(STICKING_OUT)]
         found += [f"formula not rendered: {text}" for text in page.evaluate(UNRENDERED)]
         found += [f"raw TeX on the page: {text}" for text in page.evaluate(VISIBLE_TEX)]
+        faint = page.evaluate(FAINT, CONTRAST_LIMIT)
+        found += [f"hardly visible, contrast {text}" for text in faint]
         shown = page.evaluate("() => document.documentElement.dataset.theme")
         if shown not in (None, theme):
             found.append(f"asked for the {theme} theme, got {shown}")

@@ -117,6 +117,11 @@ def test_a_sound_page_passes_in_the_browser(write, serve, chromium):
         (MATH + "<script src='http://127.0.0.1:9/x.js'></script>", "another host"),
         (MATH + "<img src='lost.png' alt='lost'>", "404 for"),
         (MATH + "<p>\\(h_t\\)</p>", "raw TeX"),
+        (MATH + "<p style='color: #eee'>pale</p>", "hardly visible, contrast 1."),
+        (
+            MATH + "<div style='background: #ddd'><p style='color: #fff'>pale</p></div>",
+            "hardly visible",
+        ),
         ("", "formula not rendered"),
     ],
 )
