@@ -251,7 +251,7 @@ def plot_forecast(real, forecasts, *, x=None, band=None, xlabel="step", ylabel="
 def _date_axis(ax):
     import matplotlib.dates as dates
 
-    locator = dates.AutoDateLocator(maxticks=6)
+    locator = dates.AutoDateLocator(minticks=3, maxticks=7)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
 
