@@ -74,9 +74,9 @@ def fit(
     valid : tuple, optional
         Validation data of the same form. With it, the weights of the epoch with the lowest
         validation loss are in the model at the end.
-    loss : {"mse", "cross_entropy"} or callable
+    loss : {"mse", "mae", "huber", "cross_entropy", "binary_cross_entropy"} or callable
         A loss by name, or a loss object of the model's engine.
-    optimizer : {"adam", "sgd"} or optimizer
+    optimizer : {"adam", "adamw", "rmsprop", "sgd"} or optimizer
         By name, built with `lr`; or an optimizer of the model's engine over the model's parameters.
     lr : float
         Learning rate of an optimizer given by name.
@@ -167,7 +167,8 @@ def evaluate(model, loss, data, batch_size=256):
     Parameters
     ----------
     model : module of either engine
-    loss : {"mse", "cross_entropy"} or callable
+    loss : str or callable
+        As in :func:`fit`.
     data : tuple
     batch_size : int
 
@@ -192,20 +193,29 @@ def engine_of(model):
     )
 
 
+LOSSES = {
+    "mse": "MSELoss",
+    "mae": "L1Loss",
+    "huber": "HuberLoss",
+    "cross_entropy": "CrossEntropyLoss",
+    "binary_cross_entropy": "BCEWithLogitsLoss",
+}
+OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}
+
+
 def make_loss(L, loss):
     """Return the loss object of engine `L` for a name, or the given object itself."""
     if callable(loss):
         return loss
-    one_of("loss", loss, ("mse", "cross_entropy"))
-    return L.MSELoss() if loss == "mse" else L.CrossEntropyLoss()
+    return getattr(L, LOSSES[one_of("loss", loss, tuple(LOSSES))])()
 
 
 def make_optimizer(L, optimizer, model, lr):
     """Return the optimizer of engine `L` for a name, or the given object itself."""
     if not isinstance(optimizer, str):
         return optimizer
-    one_of("optimizer", optimizer, ("adam", "sgd"))
-    return (L.Adam if optimizer == "adam" else L.SGD)(list(model.parameters()), lr=lr)
+    name = OPTIMIZERS[one_of("optimizer", optimizer, tuple(OPTIMIZERS))]
+    return getattr(L, name)(list(model.parameters()), lr=lr)
 
 
 def check_data(name, data):

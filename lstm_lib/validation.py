@@ -136,3 +136,18 @@ def check_layers(rnn, head):
         raise ValueError(
             f"head must take {width} features, the hidden size of the LSTM; it takes {head.in_features}"
         )
+
+
+def check_fraction(name, value):
+    """Return `value` if it lies in [0, 1), or raise a ValueError."""
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} must lie in [0, 1), got {value}")
+    return value
+
+
+def mask_shape(shape, full):
+    """Raise unless a mask's `shape` is `full` or its leading axes."""
+    if not shape or tuple(shape) != tuple(full)[: len(shape)]:
+        raise ValueError(
+            f"mask must have the shape {tuple(full)} or its leading axes, got {tuple(shape)}"
+        )

@@ -131,6 +131,12 @@ def test_numpy_engine_only():
         N.SGD(parameters, lr=0.1, momentum=1.0)
     with raises(ValueError, "betas must lie in [0, 1)"):
         N.Adam(parameters, betas=(0.9, 1.0))
+    with raises(ValueError, "weight_decay must be at least 0, got -1"):
+        N.AdamW(parameters, weight_decay=-1)
+    with raises(ValueError, "alpha must lie in [0, 1), got 1"):
+        N.RMSprop(parameters, alpha=1)
+    with raises(ValueError, "clip_value must be positive, got 0"):
+        N.clip_grad_value_(parameters, 0)
 
 
 @ENGINES
@@ -143,9 +149,22 @@ def test_losses(L):
         L.CrossEntropyLoss()(zeros(L, 2, 3), wrap(L, np.array([0, -1])))
     with raises(TypeError, "target must hold integer classes"):
         L.CrossEntropyLoss()(zeros(L, 2, 3), zeros(L, 2))
-    if L is N:
+    with raises(ValueError, "every target is ignore_index -100"):
+        L.CrossEntropyLoss()(zeros(L, 2, 3), wrap(L, np.array([-100, -100])))
+    with raises(ValueError, "label_smoothing must lie in [0, 1), got 1.5"):
+        L.CrossEntropyLoss(label_smoothing=1.5)
+    for name in ("MSELoss", "L1Loss", "HuberLoss", "BCEWithLogitsLoss"):
+        loss = getattr(L, name)()
         with raises(ValueError, "target must have shape (2, 1)"):
-            L.MSELoss()(zeros(L, 2, 1), zeros(L, 2))
+            loss(zeros(L, 2, 1), zeros(L, 2))
+        with raises(ValueError, "prediction must not be empty"):
+            loss(zeros(L, 0, 1), zeros(L, 0, 1))
+        with raises(ValueError, "mask must have the shape (2, 1) or its leading axes, got (1,)"):
+            loss(zeros(L, 2, 1), zeros(L, 2, 1), zeros(L, 1))
+        with raises(ValueError, "mask leaves no element"):
+            loss(zeros(L, 2, 1), zeros(L, 2, 1), zeros(L, 2))
+    with raises(ValueError, "delta must be positive, got 0"):
+        L.HuberLoss(delta=0)
 
 
 @ENGINES
@@ -178,9 +197,14 @@ def test_training_data(L):
         fit(model, x, progress=False)
     with raises(ValueError, "must lie between 1 and the number of steps 3, got 0"):
         fit(model, (x, y, np.array([3, 0, 1, 2])), progress=False)
-    with raises(ValueError, "loss must be one of 'mse', 'cross_entropy'; got 'mea'"):
+    with raises(
+        ValueError,
+        "loss must be one of 'mse', 'mae', 'huber', 'cross_entropy', 'binary_cross_entropy'; got 'mea'",
+    ):
         fit(model, (x, y), loss="mea", progress=False)
-    with raises(ValueError, "optimizer must be one of 'adam', 'sgd'; got 'adagrad'"):
+    with raises(
+        ValueError, "optimizer must be one of 'adam', 'adamw', 'rmsprop', 'sgd'; got 'adagrad'"
+    ):
         fit(model, (x, y), optimizer="adagrad", progress=False)
     with raises(ValueError, "epochs must be a positive integer, got 0"):
         fit(model, (x, y), epochs=0, progress=False)

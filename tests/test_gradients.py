@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from lstm_lib import equations
 from lstm_lib import numpy as N
@@ -12,7 +11,6 @@ from lstm_lib.gradcheck import (
     compare_gradients,
     complex_step,
 )
-from lstm_lib.numpy.module import Parameter
 from tests.helpers import random_problem
 
 
@@ -81,84 +79,6 @@ def test_step_backward_of_the_equations():
     claimed = equations.lstm_step_backward(dh, dc, step, **inputs)._asdict()
     report = compare_gradients(claimed, complex_step(loss, arrays), tolerance=1e-12, hidden_size=4)
     report.raise_if_wrong()
-
-
-@pytest.mark.parametrize("name", ["mse", "cross_entropy"])
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_losses_and_their_derivatives_are_torchs(name, reduction):
-    rng = np.random.default_rng(0)
-    prediction = rng.normal(size=(4, 5, 3))
-    tensor = torch.tensor(prediction, requires_grad=True)
-    if name == "mse":
-        target = rng.normal(size=(4, 5, 3))
-        ours = N.MSELoss(reduction)
-        theirs = torch.nn.MSELoss(reduction=reduction)(tensor, torch.tensor(target))
-    else:
-        target = rng.integers(0, 3, size=(4, 5))
-        ours = N.CrossEntropyLoss(reduction)
-        theirs = torch.nn.CrossEntropyLoss(reduction=reduction)(
-            tensor.reshape(-1, 3), torch.tensor(target).reshape(-1)
-        )
-    value = ours(prediction, target)
-    theirs.backward()
-    assert abs(value - theirs.item()) <= 1e-13
-    assert np.abs(ours.backward() - tensor.grad.numpy()).max() <= 1e-15
-
-
-def test_cross_entropy_of_huge_logits_is_finite():
-    loss = N.CrossEntropyLoss()
-    assert loss(np.array([[1e4, -1e4]]), np.array([1])) == pytest.approx(2e4)
-    assert np.isfinite(loss.backward()).all()
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [
-        (lambda p: N.SGD(p, lr=0.1), lambda p: torch.optim.SGD(p, lr=0.1)),
-        (lambda p: N.SGD(p, lr=0.1, momentum=0.9), lambda p: torch.optim.SGD(p, 0.1, momentum=0.9)),
-        (lambda p: N.Adam(p, lr=0.1), lambda p: torch.optim.Adam(p, lr=0.1)),
-    ],
-    ids=["sgd", "momentum", "adam"],
-)
-def test_optimizers_take_torchs_steps(ours, theirs):
-    rng = np.random.default_rng(0)
-    start = rng.normal(size=(3, 2))
-    parameter, tensor = Parameter(start.copy()), torch.nn.Parameter(torch.tensor(start))
-    a, b = ours([parameter]), theirs([tensor])
-    for _ in range(20):
-        grad = rng.normal(size=(3, 2))
-        parameter.grad, tensor.grad = grad, torch.tensor(grad)
-        a.step()
-        b.step()
-    assert np.abs(parameter.data - tensor.detach().numpy()).max() <= 1e-13
-
-
-def test_gradients_and_optimizer_state_share_no_memory():
-    problem = random_problem(0)
-    lstm = N.LSTM(**problem.options, dtype=np.float64)
-    lstm(problem.x)
-    lstm.backward(problem.d_output)
-    assert not np.shares_memory(lstm.bias_ih_l0.grad, lstm.bias_hh_l0.grad)
-    parameter = Parameter(np.zeros(2))
-    parameter.grad = np.ones(2)
-    sgd = N.SGD([parameter], lr=0.1, momentum=0.9)
-    sgd.step()
-    parameter.grad *= 100
-    assert np.array_equal(sgd.state[0]["momentum_buffer"], np.ones(2))
-
-
-def test_clipping_is_torchs():
-    rng = np.random.default_rng(0)
-    grads = [rng.normal(size=shape) for shape in ((3, 2), (4,))]
-    ours = [Parameter(np.zeros_like(g)) for g in grads]
-    theirs = [torch.nn.Parameter(torch.zeros(g.shape, dtype=torch.float64)) for g in grads]
-    for p, t, g in zip(ours, theirs, grads, strict=True):
-        p.grad, t.grad = g.copy(), torch.tensor(g)
-    norm = N.clip_grad_norm_(ours, 0.5)
-    expected = torch.nn.utils.clip_grad_norm_(theirs, 0.5)
-    assert norm == pytest.approx(float(expected))
-    for p, t in zip(ours, theirs, strict=True):
-        assert np.abs(p.grad - t.grad.numpy()).max() <= 1e-6
 
 
 def test_the_two_judges_agree():

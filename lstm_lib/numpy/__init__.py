@@ -8,24 +8,43 @@ The names, arguments and shapes are those of :mod:`lstm_lib.torch`.
 """
 
 from lstm_lib.numpy.layers import Linear
-from lstm_lib.numpy.losses import CrossEntropyLoss, MSELoss
+from lstm_lib.numpy.losses import (
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    L1Loss,
+    MSELoss,
+)
 from lstm_lib.numpy.models import SequenceModel, device, evaluate, predict, value_and_grad
 from lstm_lib.numpy.module import Module, Parameter
-from lstm_lib.numpy.optim import SGD, Adam, clip_grad_norm_
+from lstm_lib.numpy.optim import (
+    SGD,
+    Adam,
+    AdamW,
+    RMSprop,
+    clip_grad_norm_,
+    clip_grad_value_,
+)
 from lstm_lib.numpy.recurrent import LSTM, LSTMCell
 
 __all__ = [
     "LSTM",
     "SGD",
     "Adam",
+    "AdamW",
+    "BCEWithLogitsLoss",
     "CrossEntropyLoss",
+    "HuberLoss",
+    "L1Loss",
     "LSTMCell",
     "Linear",
     "MSELoss",
     "Module",
     "Parameter",
+    "RMSprop",
     "SequenceModel",
     "clip_grad_norm_",
+    "clip_grad_value_",
     "device",
     "evaluate",
     "predict",

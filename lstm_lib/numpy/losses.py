@@ -1,13 +1,70 @@
-"""Losses: a number and its derivative by the prediction."""
+"""Losses: a number and its derivative by the prediction.
+
+Each loss averages over its elements, or over those that a mask leaves, and remembers what its
+``backward`` needs.
+"""
 
 import numpy as np
 
+from lstm_lib.equations import sigmoid
 from lstm_lib.numpy.module import Module
-from lstm_lib.validation import check_classes, has_shape, one_of
+from lstm_lib.validation import check_classes, check_fraction, has_shape, mask_shape, one_of
 
 
-class MSELoss(Module):
-    r"""Mean squared error :math:`\frac1n \sum (y - t)^2` over all n elements.
+class _ElementwiseLoss(Module):
+    """A loss that is a sum over elements; a subclass gives the element's value and slope."""
+
+    def __init__(self, reduction="mean"):
+        self.reduction = one_of("reduction", reduction, ("mean", "sum"))
+        self._saved = None
+
+    def forward(self, prediction, target, mask=None):
+        """Return the loss of `prediction` against a `target` of the same shape.
+
+        Parameters
+        ----------
+        prediction, target : arrays of equal shape
+        mask : array of bool, optional
+            True where an element counts. Has the prediction's shape, or its leading axes alone, such
+            as ``(B, T)`` for predictions ``(B, T, O)``. What is masked has no influence, NaN included.
+        """
+        prediction, target = np.asarray(prediction), np.asarray(target)
+        has_shape("target", target.shape, prediction.shape, "prediction's shape")
+        if prediction.size == 0:
+            raise ValueError(f"prediction must not be empty, got shape {prediction.shape}")
+        count = prediction.size
+        if mask is not None:
+            mask, count = _full_mask(mask, prediction.shape)
+            prediction, target = np.where(mask, prediction, 0), np.where(mask, target, 0)
+        scale = 1 / count if self.reduction == "mean" else 1
+        value, slope = self._element(prediction, target)
+        if mask is not None:
+            value, slope = np.where(mask, value, 0), np.where(mask, slope, 0)
+        self._saved = slope * scale
+        return value.sum() * scale
+
+    def backward(self):
+        """Return the derivative of the latest loss by its prediction."""
+        if self._saved is None:
+            raise RuntimeError("backward needs a forward pass first")
+        return self._saved
+
+    def _element(self, prediction, target):
+        raise TypeError(f"{type(self).__name__} does not say what an element costs")
+
+
+def _full_mask(mask, shape):
+    mask = np.asarray(mask, bool)
+    mask_shape(mask.shape, shape)
+    full = np.broadcast_to(mask.reshape(mask.shape + (1,) * (len(shape) - mask.ndim)), shape)
+    count = int(full.sum())
+    if count == 0:
+        raise ValueError("mask leaves no element to average over")
+    return full, count
+
+
+class MSELoss(_ElementwiseLoss):
+    r"""Mean squared error :math:`\frac1n \sum (y - t)^2`, for real numbers with normal noise.
 
     Parameters
     ----------
@@ -22,27 +79,95 @@ class MSELoss(Module):
     array([ 0., -2.])
     """
 
-    def __init__(self, reduction="mean"):
-        self.reduction = one_of("reduction", reduction, ("mean", "sum"))
-        self._saved = None
-
-    def forward(self, prediction, target):
-        """Return the loss of `prediction` against a `target` of the same shape."""
-        prediction, target = np.asarray(prediction), np.asarray(target)
-        has_shape("target", target.shape, prediction.shape, "prediction's shape")
+    def _element(self, prediction, target):
         difference = prediction - target
-        if difference.size == 0:
-            raise ValueError(f"prediction must not be empty, got shape {prediction.shape}")
-        scale = 1 / difference.size if self.reduction == "mean" else 1
-        self._saved = difference, scale
-        return (difference * difference).sum() * scale
+        return difference * difference, 2 * difference
 
-    def backward(self):
-        """Return the derivative of the latest loss by its prediction."""
-        if self._saved is None:
-            raise RuntimeError("backward needs a forward pass first")
-        difference, scale = self._saved
-        return (2 * scale) * difference
+
+class L1Loss(_ElementwiseLoss):
+    r"""Mean absolute error :math:`\frac1n \sum |y - t|`, which outliers move little.
+
+    Its derivative is the sign of the error, and 0 where there is none.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum"}
+
+    Examples
+    --------
+    >>> float(L1Loss()(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
+    1.0
+    """
+
+    def _element(self, prediction, target):
+        sign = np.sign((prediction - target).real)
+        return sign * (prediction - target), sign
+
+
+class HuberLoss(_ElementwiseLoss):
+    r"""Squared error near zero, absolute error beyond `delta`.
+
+    .. math::
+
+        \ell(e) = \begin{cases} \frac12 e^2 & |e| \le \delta \\
+        \delta (|e| - \frac12 \delta) & \text{otherwise} \end{cases}
+        \qquad e = y - t
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum"}
+    delta : float
+        Where the parabola goes over into a line, above 0.
+
+    References
+    ----------
+    P. J. Huber, Robust estimation of a location parameter, Annals of Mathematical Statistics 35(1), 1964.
+
+    Examples
+    --------
+    >>> float(HuberLoss()(np.array([0.5, 3.0]), np.zeros(2)))
+    1.3125
+    """
+
+    def __init__(self, reduction="mean", delta=1.0):
+        super().__init__(reduction)
+        if not delta > 0:
+            raise ValueError(f"delta must be positive, got {delta}")
+        self.delta = delta
+
+    def _element(self, prediction, target):
+        e = prediction - target
+        sign = np.sign(e.real)
+        near = np.abs(e.real) <= self.delta
+        value = np.where(near, 0.5 * e * e, self.delta * (sign * e - 0.5 * self.delta))
+        return value, np.where(near, e, self.delta * sign)
+
+
+class BCEWithLogitsLoss(_ElementwiseLoss):
+    r"""Binary cross-entropy of a logit z and a target t between 0 and 1, in nats.
+
+    .. math::
+
+        \ell = -t \log \sigma(z) - (1 - t) \log(1 - \sigma(z)) = \log(1 + e^{z}) - t z,
+        \qquad \frac{\partial \ell}{\partial z} = \sigma(z) - t
+
+    Written so that no logit overflows.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum"}
+
+    Examples
+    --------
+    >>> print(f"{BCEWithLogitsLoss()(np.array([0.0]), np.array([1.0])):.4f}")
+    0.6931
+    """
+
+    def _element(self, prediction, target):
+        z = prediction
+        sign = np.where(z.real > 0, 1.0, -1.0)
+        softplus = np.where(z.real > 0, z, 0) + np.log1p(np.exp(-sign * z))
+        return softplus - target * z, sigmoid(z) - target
 
 
 class CrossEntropyLoss(Module):
@@ -54,6 +179,14 @@ class CrossEntropyLoss(Module):
     Parameters
     ----------
     reduction : {"mean", "sum"}
+    ignore_index : int
+        Targets of this value do not count: padding, for example.
+    label_smoothing : float
+        The target distribution is :math:`1 - \epsilon` on the class and :math:`\epsilon / C` on every one.
+
+    References
+    ----------
+    C. Szegedy et al., Rethinking the Inception architecture for computer vision, CVPR 2016 (label smoothing).
 
     Examples
     --------
@@ -66,8 +199,10 @@ class CrossEntropyLoss(Module):
     array([[ 0.5, -0.5]])
     """
 
-    def __init__(self, reduction="mean"):
+    def __init__(self, reduction="mean", *, ignore_index=-100, label_smoothing=0.0):
         self.reduction = one_of("reduction", reduction, ("mean", "sum"))
+        self.ignore_index = ignore_index
+        self.label_smoothing = check_fraction("label_smoothing", label_smoothing)
         self._saved = None
 
     def forward(self, logits, target):
@@ -75,24 +210,30 @@ class CrossEntropyLoss(Module):
         logits, target = np.asarray(logits), np.asarray(target)
         check_classes(logits.shape, target.shape, target.dtype.kind in "iu")
         classes = logits.shape[-1]
-        z = logits.reshape(-1, classes)
         k = target.reshape(-1)
+        counted = np.flatnonzero(k != self.ignore_index)
+        if not len(counted):
+            raise ValueError(
+                f"every target is ignore_index {self.ignore_index}: nothing to average over"
+            )
+        z, k = logits.reshape(-1, classes)[counted], k[counted]
         if k.min() < 0 or k.max() >= classes:
             raise ValueError(
                 f"target classes must lie between 0 and {classes - 1}, got {k.min()} to {k.max()}"
             )
         shifted = z - z.real.max(axis=-1, keepdims=True)
-        log_sum = np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-        log_probability = shifted - log_sum
+        log_probability = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+        wanted = np.full(z.shape, self.label_smoothing / classes, z.real.dtype)
+        wanted[np.arange(len(k)), k] += 1 - self.label_smoothing
         scale = 1 / len(k) if self.reduction == "mean" else 1
-        self._saved = log_probability, k, scale, logits.shape
-        return -log_probability[np.arange(len(k)), k].sum() * scale
+        self._saved = log_probability, wanted, scale, counted, logits.shape
+        return -(wanted * log_probability).sum() * scale
 
     def backward(self):
-        """Return the derivative of the latest loss by its logits: softmax minus one-hot."""
+        """Return the derivative of the latest loss by its logits: softmax minus the target's share."""
         if self._saved is None:
             raise RuntimeError("backward needs a forward pass first")
-        log_probability, k, scale, shape = self._saved
-        d_logits = np.exp(log_probability)
-        d_logits[np.arange(len(k)), k] -= 1
-        return (d_logits * scale).reshape(shape)
+        log_probability, wanted, scale, counted, shape = self._saved
+        d_logits = np.zeros((int(np.prod(shape[:-1])), shape[-1]), log_probability.dtype)
+        d_logits[counted] = (np.exp(log_probability) - wanted) * scale
+        return d_logits.reshape(shape)

@@ -152,6 +152,103 @@ class Adam(Optimizer):
         parameter.data -= (settings["lr"] / (1 - beta_1**step)) * m / denominator
 
 
+class AdamW(Adam):
+    r"""Adam with weight decay that does not pass through the running means.
+
+    Every step first shrinks the weights, :math:`\theta \leftarrow (1 - \eta \lambda)\, \theta`, and then does
+    what :class:`Adam` does.
+
+    Parameters
+    ----------
+    params, lr, betas, eps
+        As in :class:`Adam`.
+    weight_decay : float
+        :math:`\lambda`, at least 0.
+
+    References
+    ----------
+    I. Loshchilov, F. Hutter, Decoupled weight decay regularization, ICLR 2019.
+
+    Examples
+    --------
+    >>> from lstm_lib.numpy import Parameter
+    >>> p = Parameter(np.array([1.0])); p.grad = np.array([0.0])
+    >>> AdamW([p], lr=0.1, weight_decay=0.5).step(); p.data
+    array([0.95])
+    """
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
+        if not weight_decay >= 0:
+            raise ValueError(f"weight_decay must be at least 0, got {weight_decay}")
+        super().__init__(params, lr, betas, eps)
+        self.param_groups[0]["weight_decay"] = weight_decay
+
+    def _update(self, parameter, grad, state, settings):
+        parameter.data *= 1 - settings["lr"] * settings["weight_decay"]
+        super()._update(parameter, grad, state, settings)
+
+
+class RMSprop(Optimizer):
+    r"""Steps scaled by a running mean of the squared gradient.
+
+    .. math::
+
+        v \leftarrow \alpha v + (1 - \alpha) \nabla^2, \qquad
+        \theta \leftarrow \theta - \eta\, \frac{\nabla}{\sqrt v + \epsilon}
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+    lr : float
+    alpha : float
+        How much of the running mean is kept.
+    eps : float
+
+    References
+    ----------
+    T. Tieleman, G. Hinton, Lecture 6.5 of Neural networks for machine learning, Coursera, 2012.
+
+    Examples
+    --------
+    >>> from lstm_lib.numpy import Parameter
+    >>> p = Parameter(np.array([1.0])); p.grad = np.array([2.0])
+    >>> RMSprop([p], lr=0.1, alpha=0.75).step(); print(f"{p.data[0]:.4f}")
+    0.8000
+    """
+
+    def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8):
+        if not 0 <= alpha < 1:
+            raise ValueError(f"alpha must lie in [0, 1), got {alpha}")
+        super().__init__(params, lr=lr, alpha=alpha, eps=eps)
+
+    def _update(self, parameter, grad, state, settings):
+        if not state:
+            state["square_avg"] = np.zeros_like(parameter.data)
+        v = state["square_avg"]
+        v *= settings["alpha"]
+        v += (1 - settings["alpha"]) * (grad * grad)
+        parameter.data -= settings["lr"] * grad / (np.sqrt(v) + settings["eps"])
+
+
+def clip_grad_value_(params, clip_value):
+    r"""Limit every entry of every gradient to :math:`[-\texttt{clip\_value}, \texttt{clip\_value}]`.
+
+    Unlike :func:`clip_grad_norm_` this changes the gradient's direction.
+
+    Examples
+    --------
+    >>> from lstm_lib.numpy import Parameter
+    >>> p = Parameter(np.zeros(2)); p.grad = np.array([3.0, -0.5])
+    >>> clip_grad_value_([p], clip_value=1.0); p.grad
+    array([ 1. , -0.5])
+    """
+    if not clip_value > 0:
+        raise ValueError(f"clip_value must be positive, got {clip_value}")
+    for p in params:
+        if p.grad is not None:
+            p.grad = np.clip(p.grad, -clip_value, clip_value)
+
+
 def clip_grad_norm_(params, max_norm):
     r"""Scale all gradients together so that their joint Euclidean norm is at most `max_norm`.
 

@@ -12,11 +12,18 @@ except ModuleNotFoundError as error:
         "lstm_lib.torch needs PyTorch: pip install torch (or use lstm_lib.numpy)", name="torch"
     ) from error
 
-from torch.nn import Module, MSELoss, Parameter
-from torch.optim import SGD, Adam
+from torch.nn import Module, Parameter
+from torch.nn.utils import clip_grad_value_
+from torch.optim import SGD, Adam, AdamW, RMSprop
 
 from lstm_lib.torch.layers import Linear
-from lstm_lib.torch.losses import CrossEntropyLoss
+from lstm_lib.torch.losses import (
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    L1Loss,
+    MSELoss,
+)
 from lstm_lib.torch.models import SequenceModel, device, evaluate, predict, value_and_grad
 from lstm_lib.torch.optim import clip_grad_norm_
 from lstm_lib.torch.recurrent import LSTM, LSTMCell
@@ -25,14 +32,20 @@ __all__ = [
     "LSTM",
     "SGD",
     "Adam",
+    "AdamW",
+    "BCEWithLogitsLoss",
     "CrossEntropyLoss",
+    "HuberLoss",
+    "L1Loss",
     "LSTMCell",
     "Linear",
     "MSELoss",
     "Module",
     "Parameter",
+    "RMSprop",
     "SequenceModel",
     "clip_grad_norm_",
+    "clip_grad_value_",
     "device",
     "evaluate",
     "predict",

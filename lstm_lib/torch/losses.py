@@ -1,9 +1,86 @@
-"""Losses whose shapes differ from torch's own."""
+"""Losses with masks, and cross-entropy with the classes on the last axis.
+
+Names, options and shapes are those of :mod:`lstm_lib.numpy.losses`; the formulas of each element are
+torch's own.
+"""
 
 from torch import nn
 from torch.nn import functional
 
-from lstm_lib.validation import check_classes, one_of
+from lstm_lib.validation import check_classes, check_fraction, has_shape, mask_shape, one_of
+
+
+class _ElementwiseLoss(nn.Module):
+    """A loss that is a sum over elements; a subclass gives what an element costs."""
+
+    def __init__(self, reduction="mean"):
+        super().__init__()
+        self.reduction = one_of("reduction", reduction, ("mean", "sum"))
+
+    def forward(self, prediction, target, mask=None):
+        """Return the loss of `prediction` against a `target` of the same shape.
+
+        Parameters
+        ----------
+        prediction, target : tensors of equal shape
+        mask : tensor of bool, optional
+            True where an element counts. Has the prediction's shape, or its leading axes alone, such
+            as ``(B, T)`` for predictions ``(B, T, O)``. What is masked has no influence, NaN included.
+        """
+        has_shape("target", target.shape, tuple(prediction.shape), "prediction's shape")
+        if prediction.numel() == 0:
+            raise ValueError(f"prediction must not be empty, got shape {tuple(prediction.shape)}")
+        if mask is not None:
+            mask_shape(mask.shape, prediction.shape)
+            mask = mask.bool().reshape(*mask.shape, *[1] * (prediction.ndim - mask.ndim))
+            mask = mask.expand(prediction.shape)
+            if not mask.any():
+                raise ValueError("mask leaves no element to average over")
+            prediction, target = prediction[mask], target[mask]
+        value = self._element(prediction, target)
+        return value.mean() if self.reduction == "mean" else value.sum()
+
+    def _element(self, prediction, target):
+        raise TypeError(f"{type(self).__name__} does not say what an element costs")
+
+
+class MSELoss(_ElementwiseLoss):
+    r"""Mean squared error :math:`\frac1n \sum (y - t)^2`; as :class:`lstm_lib.numpy.MSELoss`.
+
+    >>> import torch
+    >>> float(MSELoss()(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0])))
+    2.0
+    """
+
+    def _element(self, prediction, target):
+        return functional.mse_loss(prediction, target, reduction="none")
+
+
+class L1Loss(_ElementwiseLoss):
+    r"""Mean absolute error :math:`\frac1n \sum |y - t|`; as :class:`lstm_lib.numpy.L1Loss`."""
+
+    def _element(self, prediction, target):
+        return functional.l1_loss(prediction, target, reduction="none")
+
+
+class HuberLoss(_ElementwiseLoss):
+    r"""Squared error near zero, absolute beyond `delta`; as :class:`lstm_lib.numpy.HuberLoss`."""
+
+    def __init__(self, reduction="mean", delta=1.0):
+        super().__init__(reduction)
+        if not delta > 0:
+            raise ValueError(f"delta must be positive, got {delta}")
+        self.delta = delta
+
+    def _element(self, prediction, target):
+        return functional.huber_loss(prediction, target, reduction="none", delta=self.delta)
+
+
+class BCEWithLogitsLoss(_ElementwiseLoss):
+    r"""Binary cross-entropy of logits, in nats; as :class:`lstm_lib.numpy.BCEWithLogitsLoss`."""
+
+    def _element(self, prediction, target):
+        return functional.binary_cross_entropy_with_logits(prediction, target, reduction="none")
 
 
 class CrossEntropyLoss(nn.Module):
@@ -16,6 +93,10 @@ class CrossEntropyLoss(nn.Module):
     Parameters
     ----------
     reduction : {"mean", "sum"}
+    ignore_index : int
+        Targets of this value do not count: padding, for example.
+    label_smoothing : float
+        The target distribution is :math:`1 - \epsilon` on the class and :math:`\epsilon / C` on every one.
 
     Examples
     --------
@@ -25,20 +106,32 @@ class CrossEntropyLoss(nn.Module):
     1.3863
     """
 
-    def __init__(self, reduction="mean"):
+    def __init__(self, reduction="mean", *, ignore_index=-100, label_smoothing=0.0):
         super().__init__()
         self.reduction = one_of("reduction", reduction, ("mean", "sum"))
+        self.ignore_index = ignore_index
+        self.label_smoothing = check_fraction("label_smoothing", label_smoothing)
 
     def forward(self, logits, target):
         """Return the loss of ``(..., C)`` logits against ``(...)`` integer classes."""
         is_integer = not (target.is_floating_point() or target.is_complex())
         check_classes(tuple(logits.shape), tuple(target.shape), is_integer)
         classes = logits.shape[-1]
-        lowest, highest = int(target.min()), int(target.max())
+        flat = target.reshape(-1).long()
+        counted = flat[flat != self.ignore_index]
+        if counted.numel() == 0:
+            raise ValueError(
+                f"every target is ignore_index {self.ignore_index}: nothing to average over"
+            )
+        lowest, highest = int(counted.min()), int(counted.max())
         if lowest < 0 or highest >= classes:
             raise ValueError(
                 f"target classes must lie between 0 and {classes - 1}, got {lowest} to {highest}"
             )
         return functional.cross_entropy(
-            logits.reshape(-1, classes), target.reshape(-1).long(), reduction=self.reduction
+            logits.reshape(-1, classes),
+            flat,
+            reduction=self.reduction,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
         )
