@@ -1,4 +1,4 @@
-r"""One step of an LSTM and its derivative, as pure functions of arrays.
+r"""One step of an LSTM, a GRU and a plain RNN and its derivative, as pure functions of arrays.
 
 The mathematics of the course lives here once. Every function is written so that it
 reads like its equation and works on NumPy arrays and torch tensors alike; nothing
@@ -23,7 +23,8 @@ References
 ----------
 S. Hochreiter, J. Schmidhuber, Long short-term memory, Neural Computation 9(8), 1997;
 F. Gers, J. Schmidhuber, F. Cummins, Learning to forget, Neural Computation 12(10), 2000
-(the forget gate).
+(the forget gate); K. Cho et al., Learning phrase representations using RNN encoder-decoder,
+EMNLP 2014 (the GRU); J. Elman, Finding structure in time, Cognitive Science 14(2), 1990 (the RNN).
 """
 
 from typing import NamedTuple
@@ -259,3 +260,160 @@ def lstm_step_backward(dh, dc, step, x, h, c, weight_ih, weight_hh):
         weight_hh=da.T @ h,
         bias=da.sum(axis=0),
     )
+
+
+class StepGradients(NamedTuple):
+    """Derivatives by everything that enters a GRU or RNN step, named after it."""
+
+    x: object
+    h: object
+    weight_ih: object
+    weight_hh: object
+    bias_ih: object
+    bias_hh: object
+
+
+class GRUStep(NamedTuple):
+    """All that one GRU step computes; each entry has shape (B, H)."""
+
+    h: object
+    r: object
+    z: object
+    n: object
+    q: object
+
+
+def gru_step(x, h, weight_ih, weight_hh, bias_ih=0.0, bias_hh=0.0):
+    r"""One step of a gated recurrent unit, in torch's form.
+
+    .. math::
+
+        r_t = \sigma(W_r x_t + U_r h_{t-1} + b_r), \quad
+        z_t = \sigma(W_z x_t + U_z h_{t-1} + b_z)
+
+        q_t = U_n h_{t-1} + b_{hn}, \quad n_t = \tanh(W_n x_t + b_{in} + r_t \odot q_t), \quad
+        h_t = (1 - z_t) \odot n_t + z_t \odot h_{t-1}
+
+    The reset gate r acts *after* the recurrent product, so the two biases of n are not one.
+
+    Parameters
+    ----------
+    x : array, shape (B, I)
+    h : array, shape (B, H)
+    weight_ih, weight_hh : arrays, shapes (3H, I) and (3H, H), rows in the order r, z, n
+    bias_ih, bias_hh : arrays, shape (3H,), optional
+
+    Returns
+    -------
+    GRUStep
+
+    Examples
+    --------
+    With the update gate at 1 the state is kept:
+
+    >>> import numpy as np
+    >>> step = gru_step(np.ones((1, 1)), np.array([[0.3]]), np.array([[0.0], [50.0], [1.0]]), np.zeros((3, 1)))
+    >>> float(step.h[0, 0])
+    0.3
+    """
+    return gru_gates(x @ weight_ih.T + bias_ih, h @ weight_hh.T + bias_hh, h)
+
+
+def gru_gates(from_x, from_h, h):
+    """The part of :func:`gru_step` after both products, each of shape (B, 3H); `h` is the state before."""
+    size = h.shape[-1]
+    r = sigmoid(from_x[..., :size] + from_h[..., :size])
+    z = sigmoid(from_x[..., size : 2 * size] + from_h[..., size : 2 * size])
+    q = from_h[..., 2 * size :]
+    n = tanh(from_x[..., 2 * size :] + r * q)
+    return GRUStep((1 - z) * n + z * h, r, z, n, q)
+
+
+def gru_step_backward(dh, step, x, h, weight_ih, weight_hh):
+    r"""Derivative of :func:`gru_step`.
+
+    .. math::
+
+        \delta z = \delta h \odot (h_{t-1} - n), \quad
+        \delta a_n = \delta h \odot (1 - z) \odot (1 - n^2), \quad
+        \delta r = \delta a_n \odot q, \quad \delta q = \delta a_n \odot r
+
+    and :math:`\delta a = \delta g \odot g (1 - g)` for both gates.
+
+    Parameters
+    ----------
+    dh : array, shape (B, H)
+    step : GRUStep
+        What the forward step returned.
+    x, h, weight_ih, weight_hh : arrays
+        What the forward step received.
+
+    Returns
+    -------
+    StepGradients
+    """
+    _, r, z, n, q = step
+    da_z = dh * (h - n) * z * (1 - z)
+    da_n = dh * (1 - z) * (1 - n * n)
+    da_r = da_n * q * r * (1 - r)
+    by_x = np.concatenate((da_r, da_z, da_n), axis=-1)
+    by_h = np.concatenate((da_r, da_z, da_n * r), axis=-1)
+    return StepGradients(
+        x=by_x @ weight_ih,
+        h=dh * z + by_h @ weight_hh,
+        weight_ih=by_x.T @ x,
+        weight_hh=by_h.T @ h,
+        bias_ih=by_x.sum(axis=0),
+        bias_hh=by_h.sum(axis=0),
+    )
+
+
+def rnn_step(x, h, weight_ih, weight_hh, bias_ih=0.0, bias_hh=0.0, nonlinearity="tanh"):
+    r"""One step of a plain recurrent network: :math:`h_t = \phi(W x_t + b_i + U h_{t-1} + b_h)`.
+
+    Parameters
+    ----------
+    x : array, shape (B, I)
+    h : array, shape (B, H)
+    weight_ih, weight_hh : arrays, shapes (H, I) and (H, H)
+    bias_ih, bias_hh : arrays, shape (H,), optional
+    nonlinearity : {"tanh", "relu"}
+        :math:`\phi`; relu is :math:`\max(0, a)`.
+
+    Returns
+    -------
+    array, shape (B, H)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one = np.ones((1, 1))
+    >>> print(f"{rnn_step(one, 0 * one, one, one)[0, 0]:.4f}")
+    0.7616
+    """
+    a = x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh
+    if nonlinearity == "tanh":
+        return tanh(a)
+    return a.relu() if hasattr(a, "relu") else a * (a.real > 0)
+
+
+def rnn_step_backward(dh, h_next, x, h, weight_ih, weight_hh, nonlinearity="tanh"):
+    r"""Derivative of :func:`rnn_step`: :math:`\delta a = \delta h \odot \phi'(a)`.
+
+    :math:`\phi'` is :math:`1 - h_t^2` for tanh, and 1 where :math:`h_t > 0` for relu.
+
+    Parameters
+    ----------
+    dh : array, shape (B, H)
+    h_next : array, shape (B, H)
+        What the forward step returned.
+    x, h, weight_ih, weight_hh, nonlinearity
+        What the forward step received.
+
+    Returns
+    -------
+    StepGradients
+    """
+    da = dh * (1 - h_next * h_next) if nonlinearity == "tanh" else dh * (h_next.real > 0)
+    bias = da.sum(axis=0)
+    return StepGradients(da @ weight_ih, da @ weight_hh, da.T @ x, da.T @ h, bias, bias.copy())

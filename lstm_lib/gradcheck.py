@@ -201,7 +201,7 @@ def compare_gradients(
     method : str
         Name of the judge, for the report.
     hidden_size : int, optional
-        If given, rows of arrays with 4H rows are named by gate and unit.
+        If given, rows of recurrent weights are named by gate and unit.
 
     Returns
     -------
@@ -243,8 +243,8 @@ def compare_gradients(
 def _in_words(name, index, shape, hidden_size):
     words = "[" + ", ".join(map(str, index)) + "]"
     is_gated = name.rpartition(".")[2].startswith(("weight_", "bias_"))
-    if hidden_size and is_gated and shape[0] == 4 * hidden_size:
-        words += f", {row_name(index[0], hidden_size)}"
+    if hidden_size and is_gated and shape[0] % hidden_size == 0:
+        words += f", {row_name(index[0], hidden_size, shape[0] // hidden_size)}"
     return words
 
 

@@ -13,6 +13,11 @@ from lstm_lib.validation import positive_int
 GATES = ("i", "f", "g", "o")
 """The order of the four blocks of H rows in every LSTM weight and bias."""
 
+GRU_GATES = ("r", "z", "n")
+"""The order of the three blocks of H rows in every GRU weight and bias."""
+
+_GATES_BY_COUNT = {4: GATES, 3: GRU_GATES}
+
 
 def gate_rows(gate, hidden_size):
     """Return the slice of rows that belongs to `gate` in an array of 4H rows.
@@ -24,14 +29,20 @@ def gate_rows(gate, hidden_size):
     return slice(start, start + hidden_size)
 
 
-def row_name(row, hidden_size):
-    """Say which gate and unit a row of an LSTM weight belongs to.
+def row_name(row, hidden_size, gates=4):
+    """Say which gate and unit a row of a recurrent weight belongs to.
 
     >>> row_name(13, 8)
     'gate f, unit 5'
+    >>> row_name(13, 8, gates=3)
+    'gate z, unit 5'
+    >>> row_name(5, 8, gates=1)
+    'unit 5'
     """
     gate, unit = divmod(row, hidden_size)
-    return f"gate {GATES[gate]}, unit {unit}"
+    if gates not in _GATES_BY_COUNT:
+        return f"unit {unit}"
+    return f"gate {_GATES_BY_COUNT[gates][gate]}, unit {unit}"
 
 
 def suffixes(num_layers, bidirectional):
@@ -44,17 +55,19 @@ def suffixes(num_layers, bidirectional):
     return [f"l{layer}{direction}" for layer in range(num_layers) for direction in directions]
 
 
-def lstm_shapes(input_size, hidden_size, num_layers=1, bias=True, bidirectional=False):
-    """Return ``{name: shape}`` of all parameters of an LSTM, in torch's order.
+def recurrent_shapes(gates, input_size, hidden_size, num_layers=1, bias=True, bidirectional=False):
+    """Return ``{name: shape}`` of all parameters of a recurrent layer, in torch's order.
 
-    >>> for name, shape in lstm_shapes(3, 5).items():
+    `gates` is the number of blocks of H rows: 4 for an LSTM, 3 for a GRU, 1 for a plain RNN.
+
+    >>> for name, shape in recurrent_shapes(4, 3, 5).items():
     ...     print(name, shape)
     weight_ih_l0 (20, 3)
     weight_hh_l0 (20, 5)
     bias_ih_l0 (20,)
     bias_hh_l0 (20,)
     """
-    rows = 4 * hidden_size
+    rows = gates * hidden_size
     directions = 2 if bidirectional else 1
     shapes = {}
     for index, suffix in enumerate(suffixes(num_layers, bidirectional)):
@@ -87,15 +100,17 @@ def uniform(shapes, fan, rng, dtype=np.float32):
     return {name: rng.uniform(-bound, bound, shape).astype(dtype) for name, shape in shapes.items()}
 
 
-def lstm_values(sizes, *, forget_bias=None, rng=None, dtype=np.float32):
-    r"""Initial values of all parameters of an LSTM.
+def recurrent_values(sizes, gates=4, *, forget_bias=None, rng=None, dtype=np.float32):
+    r"""Initial values of all parameters of a recurrent layer, within :math:`\pm 1/\sqrt H`.
 
     Parameters
     ----------
     sizes : dict
-        Keyword arguments of :func:`lstm_shapes`.
+        Keyword arguments of :func:`recurrent_shapes` but `gates`.
+    gates : int
+        4 for an LSTM, 3 for a GRU, 1 for a plain RNN.
     forget_bias : float, optional
-        Sets the forget gate's bias: `forget_bias` in ``bias_ih`` and 0 in ``bias_hh``, so
+        Sets an LSTM's forget bias: `forget_bias` in ``bias_ih`` and 0 in ``bias_hh``, so
         that it is not counted twice. None leaves it random.
     rng : int or numpy.random.Generator, optional
     dtype : numpy dtype
@@ -116,12 +131,13 @@ def lstm_values(sizes, *, forget_bias=None, rng=None, dtype=np.float32):
 
     Examples
     --------
-    >>> values = lstm_values(dict(input_size=3, hidden_size=2), forget_bias=1.0, rng=0)
+    >>> values = recurrent_values(dict(input_size=3, hidden_size=2), forget_bias=1.0, rng=0)
     >>> values["bias_ih_l0"][2:4], values["bias_hh_l0"][2:4]
     (array([1., 1.], dtype=float32), array([0., 0.], dtype=float32))
     """
     hidden_size = sizes["hidden_size"]
-    values = uniform(lstm_shapes(**sizes), hidden_size, np.random.default_rng(rng), dtype)
+    shapes = recurrent_shapes(gates, **sizes)
+    values = uniform(shapes, hidden_size, np.random.default_rng(rng), dtype)
     set_forget_bias(values, forget_bias, hidden_size)
     return values
 

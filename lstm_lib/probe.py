@@ -35,6 +35,11 @@ def trace(lstm, x, hx=None, edit=None):
         symbols ``i, f, g, o, c, h``, each with the axes of the output: (T, B, H) or (B, T, H). Step t
         is the t-th element of the sequence in both directions.
 
+    Raises
+    ------
+    TypeError
+        For a layer that is no LSTM.
+
     Examples
     --------
     >>> from lstm_lib import numpy as L
@@ -52,6 +57,8 @@ def trace(lstm, x, hx=None, edit=None):
     >>> float(np.abs(shut["c"]).max())
     0.0
     """
+    if getattr(lstm, "gates", None) != 4:
+        raise TypeError(f"trace looks into an LSTM, got {type(lstm).__name__}")
     weights = {name: _to_numpy(value) for name, value in lstm.state_dict().items()}
     x = _to_numpy(x).astype(weights["weight_ih_l0"].dtype)
     _, batch = sequence_shape(x.shape, lstm.input_size, lstm.batch_first)

@@ -13,25 +13,35 @@ TOLERANCE = {np.float64: 1e-13, np.float32: 2e-6}
 
 @dataclass
 class Problem:
-    """An LSTM's weights, a batch, its initial states and random derivatives of its outputs."""
+    """A recurrent layer's weights, a batch, its initial states and random derivatives of its outputs."""
 
+    kind: str
     options: dict
     state: dict
     x: np.ndarray
-    hx: tuple
+    hx: object
     d_output: np.ndarray
-    d_hx: tuple
+    d_hx: object
     lengths: list | None
 
 
 def random_problem(
-    seed, *, steps=6, batch=3, inputs=2, hidden=5, dtype=np.float64, lengths=None, **options
+    seed,
+    *,
+    kind="LSTM",
+    steps=6,
+    batch=3,
+    inputs=2,
+    hidden=5,
+    dtype=np.float64,
+    lengths=None,
+    **options,
 ):
     """Draw a problem with non-zero biases, states and derivatives of every output."""
     rng = np.random.default_rng(seed)
     options = dict(input_size=inputs, hidden_size=hidden, **options)
     layers, directions = options.get("num_layers", 1), 2 if options.get("bidirectional") else 1
-    shapes = {n: p.shape for n, p in N.LSTM(**options).named_parameters()}
+    shapes = {n: p.shape for n, p in getattr(N, kind)(**options).named_parameters()}
     state = {
         name: rng.normal(scale=0.6, size=shape).astype(dtype) for name, shape in shapes.items()
     }
@@ -40,50 +50,52 @@ def random_problem(
     def draw(*shape):
         return rng.normal(size=shape).astype(dtype)
 
-    states = (layers * directions, batch, hidden)
-    return Problem(
-        options,
-        state,
-        draw(*leading, inputs),
-        (draw(*states), draw(*states)),
-        draw(*leading, hidden * directions),
-        (draw(*states), draw(*states)),
-        lengths,
-    )
+    def draw_state():
+        shape = (layers * directions, batch, hidden)
+        return (draw(*shape), draw(*shape)) if kind == "LSTM" else draw(*shape)
+
+    x, hx = draw(*leading, inputs), draw_state()
+    d_output = draw(*leading, hidden * directions)
+    return Problem(kind, options, state, x, hx, d_output, draw_state(), lengths)
+
+
+def as_states(hx):
+    """The state of an LSTM (a pair) or of another layer (an array) as a tuple."""
+    return tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
 
 
 def solve_numpy(problem):
     """Outputs and all gradients by the NumPy engine."""
     dtype = problem.x.dtype
-    lstm = N.LSTM(**problem.options, dtype=dtype)
-    lstm.load_state_dict(problem.state)
-    output, (h_n, c_n) = lstm(problem.x, problem.hx, lengths=problem.lengths)
-    dx, (dh_0, dc_0) = lstm.backward(problem.d_output, problem.d_hx)
-    results = {"output": output, "h_n": h_n, "c_n": c_n, "dx": dx, "dh_0": dh_0, "dc_0": dc_0}
-    results |= {name: p.grad for name, p in lstm.named_parameters()}
+    layer = getattr(N, problem.kind)(**problem.options, dtype=dtype)
+    layer.load_state_dict(problem.state)
+    output, final = layer(problem.x, problem.hx, lengths=problem.lengths)
+    dx, d_initial = layer.backward(problem.d_output, problem.d_hx)
+    results = {"output": output, "dx": dx}
+    results |= {f"{n}_n": s for n, s in zip("hc", as_states(final), strict=False)}
+    results |= {f"d{n}_0": s for n, s in zip("hc", as_states(d_initial), strict=False)}
+    results |= {name: p.grad for name, p in layer.named_parameters()}
     return results
 
 
 def solve_torch(problem, reference=False):
-    """Outputs and all gradients by the torch engine, or by ``torch.nn.LSTM`` as the reference."""
-    tensors = [torch.tensor(a, requires_grad=True) for a in (problem.x, *problem.hx)]
-    x, h_0, c_0 = tensors
+    """Outputs and all gradients by the torch engine, or by ``torch.nn`` as the reference."""
+    x = torch.tensor(problem.x, requires_grad=True)
+    states = tuple(torch.tensor(s, requires_grad=True) for s in as_states(problem.hx))
+    hx = states if problem.kind == "LSTM" else states[0]
+    layer = getattr(torch.nn if reference else T, problem.kind)(**problem.options, dtype=x.dtype)
+    layer.load_state_dict({name: torch.tensor(a) for name, a in problem.state.items()})
     if reference:
-        lstm = torch.nn.LSTM(**problem.options, dtype=x.dtype)
-        lstm.load_state_dict({name: torch.tensor(a) for name, a in problem.state.items()})
-        output, (h_n, c_n) = _packed_call(lstm, x, (h_0, c_0), problem.lengths)
+        output, final = _packed_call(layer, x, hx, problem.lengths)
     else:
-        lstm = T.LSTM(**problem.options, dtype=x.dtype)
-        lstm.load_state_dict({name: torch.tensor(a) for name, a in problem.state.items()})
-        output, (h_n, c_n) = lstm(x, (h_0, c_0), lengths=problem.lengths)
-    weights = (problem.d_output, *problem.d_hx)
-    loss = sum(
-        (torch.tensor(w) * y).sum() for w, y in zip(weights, (output, h_n, c_n), strict=True)
-    )
-    loss.backward()
-    results = {"output": output, "h_n": h_n, "c_n": c_n}
-    results |= {f"d{name}": t.grad for name, t in zip(("x", "h_0", "c_0"), tensors, strict=True)}
-    results |= {name: p.grad for name, p in lstm.named_parameters()}
+        output, final = layer(x, hx, lengths=problem.lengths)
+    outputs = (output, *as_states(final))
+    weights = (problem.d_output, *as_states(problem.d_hx))
+    sum((torch.tensor(w) * y).sum() for w, y in zip(weights, outputs, strict=True)).backward()
+    results = {"output": output, "dx": x.grad}
+    results |= {f"{n}_n": s for n, s in zip("hc", as_states(final), strict=False)}
+    results |= {f"d{n}_0": s.grad for n, s in zip("hc", states, strict=False)}
+    results |= {name: p.grad for name, p in layer.named_parameters()}
     return {name: value.detach().numpy() for name, value in results.items()}
 
 

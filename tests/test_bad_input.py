@@ -91,6 +91,20 @@ def test_cells_and_linear(L):
 
 
 @ENGINES
+@pytest.mark.parametrize("kind", ["GRU", "RNN"])
+def test_layers_with_one_state(L, kind):
+    layer, x = getattr(L, kind)(2, 3), zeros(L, 4, 5, 2)
+    with raises(ValueError, "h_0 must have shape (1, 5, 3)"):
+        layer(x, zeros(L, 5, 3))
+    with raises(ValueError, "h must have shape (4, 3)"):
+        getattr(L, f"{kind}Cell")(2, 3)(zeros(L, 4, 2), zeros(L, 1, 3))
+    with raises(ValueError, "nonlinearity must be one of 'tanh', 'relu'; got 'sigmoid'"):
+        L.RNN(2, 3, nonlinearity="sigmoid")
+    with raises(ValueError, "nonlinearity must be one of 'tanh', 'relu'; got 'sigmoid'"):
+        L.RNNCell(2, 3, nonlinearity="sigmoid")
+
+
+@ENGINES
 def test_options(L):
     with raises(ValueError, "forget_bias needs a layer with biases"):
         L.LSTM(2, 3, bias=False, forget_bias=1.0)

@@ -1,4 +1,4 @@
-"""The NumPy engine, the torch engine and torch.nn.LSTM compute the same, gradients included."""
+"""The NumPy engine, the torch engine and torch.nn compute the same, gradients included."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from lstm_lib import equations
 from lstm_lib import numpy as N
 from lstm_lib import torch as T
-from tests.helpers import TOLERANCE, assert_same, distance, random_problem, solve_numpy, solve_torch
+from tests.helpers import (
+    TOLERANCE,
+    as_states,
+    assert_same,
+    distance,
+    random_problem,
+    solve_numpy,
+    solve_torch,
+)
 
 OPTIONS = [
     dict(),
@@ -25,10 +33,14 @@ OPTIONS = [
 ]
 
 
+KINDS = pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+
+
+@KINDS
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
-def test_three_implementations_agree(options, dtype):
-    problem = random_problem(7, dtype=dtype, **options)
+def test_three_implementations_agree(kind, options, dtype):
+    problem = random_problem(7, kind=kind, dtype=dtype, **options)
     reference = solve_torch(problem, reference=True)
     assert_same(solve_numpy(problem), reference, TOLERANCE[dtype])
     assert_same(solve_torch(problem), reference, TOLERANCE[dtype])
@@ -40,6 +52,7 @@ def problems(draw):
     lengths = draw(st.none() | st.lists(st.integers(1, steps), min_size=batch, max_size=batch))
     return random_problem(
         draw(st.integers(0, 2**32 - 1)),
+        kind=draw(st.sampled_from(["LSTM", "GRU", "RNN"])),
         steps=steps,
         batch=batch,
         inputs=draw(st.integers(1, 4)),
@@ -52,12 +65,20 @@ def problems(draw):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(problems())
 def test_three_implementations_agree_on_any_shape(problem):
     reference = solve_torch(problem, reference=True)
     assert_same(solve_numpy(problem), reference, 1e-13)
     assert_same(solve_torch(problem), reference, 1e-13)
+
+
+def test_relu_networks_agree():
+    for lengths in (None, [6, 1, 4]):
+        problem = random_problem(8, kind="RNN", nonlinearity="relu", num_layers=2, lengths=lengths)
+        reference = solve_torch(problem, reference=True)
+        assert_same(solve_numpy(problem), reference, 1e-13)
+        assert_same(solve_torch(problem), reference, 1e-13)
 
 
 def test_the_fast_loop_is_the_readable_step_repeated():
@@ -90,10 +111,11 @@ def test_long_sequence_at_realistic_size_in_float32():
     assert_same(solve_torch(problem), reference, 2e-6)
 
 
+@KINDS
 @pytest.mark.parametrize("filling", [np.nan, np.inf, 1e30])
 @pytest.mark.parametrize("solve", [solve_numpy, solve_torch])
-def test_padding_has_no_influence(solve, filling):
-    problem = random_problem(1, lengths=[6, 1, 4], num_layers=2, bidirectional=True)
+def test_padding_has_no_influence(kind, solve, filling):
+    problem = random_problem(1, kind=kind, lengths=[6, 1, 4], num_layers=2, bidirectional=True)
     clean = solve(problem)
     for sequence, length in enumerate(problem.lengths):
         problem.x[length:, sequence] = filling
@@ -128,20 +150,25 @@ def test_state_carries_a_sequence_over_two_calls():
     assert distance(state[1], last[1]) <= 1e-15
 
 
+@KINDS
+@pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("engine", [N, T], ids=["numpy", "torch"])
-def test_cells_agree_with_torch(engine):
+def test_cells_agree_with_torch(engine, kind, bias):
     rng = np.random.default_rng(0)
-    theirs = torch.nn.LSTMCell(3, 4, dtype=torch.float64)
-    dtype = np.float64 if engine is N else torch.float64
-    ours = engine.LSTMCell(3, 4, dtype=dtype)
+    theirs = getattr(torch.nn, f"{kind}Cell")(3, 4, bias=bias, dtype=torch.float64)
+    ours = getattr(engine, f"{kind}Cell")(3, 4, bias=bias, dtype="float64")
     ours.load_state_dict(theirs.state_dict())
     x, h, c = rng.normal(size=(2, 3)), rng.normal(size=(2, 4)), rng.normal(size=(2, 4))
-    expected = theirs(*(torch.tensor(x),), (torch.tensor(h), torch.tensor(c)))
-    wrap = np.asarray if engine is N else torch.tensor
-    got = ours(wrap(x), (wrap(h), wrap(c)))
-    for a, b in zip(got, expected, strict=True):
-        a = a if engine is N else a.detach().numpy()
-        assert distance(a, b.detach().numpy()) <= 1e-15
+    for state in ((h, c) if kind == "LSTM" else h, None):
+        wrapped = state
+        if state is not None:
+            tensors = tuple(torch.tensor(s) for s in as_states(state))
+            wrapped = tensors if kind == "LSTM" else tensors[0]
+        expected = theirs(torch.tensor(x), wrapped)
+        got = ours(x, state) if engine is N else ours(torch.tensor(x), wrapped)
+        for a, b in zip(as_states(got), as_states(expected), strict=True):
+            a = a if engine is N else a.detach().numpy()
+            assert distance(a, b.detach().numpy()) <= 1e-15
 
 
 def test_both_engines_start_from_the_same_weights():
@@ -167,19 +194,20 @@ def test_weights_travel_to_torch_and_back():
     )
 
 
+@KINDS
 @pytest.mark.parametrize("readout", ["last", "all"])
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_models_of_both_engines_have_the_same_loss_and_gradients(readout, bidirectional):
+def test_models_of_both_engines_have_the_same_loss_and_gradients(kind, readout, bidirectional):
     rng = np.random.default_rng(0)
     x, lengths = rng.normal(size=(4, 6, 2)), [6, 1, 3, 5]
     y = rng.normal(size=(4, 3) if readout == "last" else (4, 6, 3))
     losses, grads = [], []
     for engine, dtype in ((N, np.float64), (T, torch.float64)):
-        lstm = engine.LSTM(
+        rnn = getattr(engine, kind)(
             2, 5, num_layers=2, batch_first=True, bidirectional=bidirectional, dtype=dtype, rng=1
         )
         head = engine.Linear(10 if bidirectional else 5, 3, dtype=dtype, rng=2)
-        model = engine.SequenceModel(lstm, head, readout)
+        model = engine.SequenceModel(rnn, head, readout)
         losses.append(engine.value_and_grad(model, engine.MSELoss(), x, y, lengths))
         grads.append({name: np.asarray(p.grad) for name, p in model.named_parameters()})
     assert abs(losses[0] - losses[1]) <= 1e-14

@@ -11,7 +11,7 @@ from lstm_lib.gradcheck import (
     compare_gradients,
     complex_step,
 )
-from tests.helpers import random_problem
+from tests.helpers import as_states, random_problem
 
 
 @pytest.mark.parametrize(
@@ -24,38 +24,45 @@ from tests.helpers import random_problem
     ],
     ids=str,
 )
-def test_lstm_backward_is_the_complex_step_derivative(options):
-    problem = random_problem(11, steps=4, hidden=3, **options)
-    lstm = N.LSTM(**problem.options, dtype=np.float64)
-    lstm.load_state_dict(problem.state)
-    report = check_gradients(lstm, problem.x, problem.hx, lengths=problem.lengths)
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_backward_is_the_complex_step_derivative(kind, options):
+    problem = random_problem(11, kind=kind, steps=4, hidden=3, **options)
+    layer = getattr(N, kind)(**problem.options, dtype=np.float64)
+    layer.load_state_dict(problem.state)
+    report = check_gradients(layer, problem.x, problem.hx, lengths=problem.lengths)
     assert report.ok, str(report)
-    assert len(report.errors) == len(problem.state) + 3
+    assert len(report.errors) == len(problem.state) + (3 if kind == "LSTM" else 2)
 
 
-def test_cell_step_and_linear_backward():
+def test_cells_and_linear_backward():
     rng = np.random.default_rng(0)
-    cell = N.LSTMCell(3, 4, dtype=np.float64, rng=0)
-    states = rng.normal(size=(2, 4)), rng.normal(size=(2, 4))
-    check_gradients(cell, rng.normal(size=(2, 3)), states).raise_if_wrong()
-    linear = N.Linear(3, 4, dtype=np.float64, rng=0)
-    check_gradients(linear, rng.normal(size=(2, 5, 3))).raise_if_wrong()
+    x, h, c = rng.normal(size=(2, 3)), rng.normal(size=(2, 4)), rng.normal(size=(2, 4))
+    options = dict(dtype=np.float64, rng=0)
+    check_gradients(N.LSTMCell(3, 4, **options), x, (h, c)).raise_if_wrong()
+    check_gradients(N.GRUCell(3, 4, **options), x, h).raise_if_wrong()
+    for nonlinearity in ("tanh", "relu"):
+        cell = N.RNNCell(3, 4, nonlinearity=nonlinearity, **options)
+        check_gradients(cell, x, h).raise_if_wrong()
+    check_gradients(N.Linear(3, 4, **options), rng.normal(size=(2, 5, 3))).raise_if_wrong()
 
 
-def test_cell_backward_through_time_equals_the_layer():
-    problem = random_problem(2, steps=5)
-    layer, cell = N.LSTM(**problem.options, dtype=np.float64), N.LSTMCell(2, 5, dtype=np.float64)
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_cell_backward_through_time_equals_the_layer(kind):
+    problem = random_problem(2, kind=kind, steps=5)
+    layer = getattr(N, kind)(**problem.options, dtype=np.float64)
+    cell = getattr(N, f"{kind}Cell")(2, 5, dtype=np.float64)
     layer.load_state_dict(problem.state)
     cell.load_state_dict({name.removesuffix("_l0"): a for name, a in problem.state.items()})
     layer(problem.x, problem.hx)
     layer.backward(problem.d_output, problem.d_hx)
-    h, c = problem.hx[0][0], problem.hx[1][0]
+    states = tuple(s[0] for s in as_states(problem.hx))
     for x in problem.x:
-        h, c = cell(x, (h, c))
-    dh, dc = problem.d_hx[0][0], problem.d_hx[1][0]
+        states = as_states(cell(x, states if kind == "LSTM" else states[0]))
+    d_states = tuple(s[0] for s in as_states(problem.d_hx))
     for d_output in problem.d_output[::-1]:
-        _, (dh, dc) = cell.backward(dh + d_output, dc)
+        d_states = as_states(cell.backward(d_states[0] + d_output, *d_states[1:])[1])
     assert np.allclose(cell.weight_hh.grad, layer.weight_hh_l0.grad, rtol=0, atol=1e-12)
+    assert np.allclose(cell.bias_hh.grad, layer.bias_hh_l0.grad, rtol=0, atol=1e-12)
 
 
 def test_step_backward_of_the_equations():

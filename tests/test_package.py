@@ -52,7 +52,9 @@ def test_both_engines_export_the_same_names():
     assert N.__all__ == T.__all__
 
 
-@pytest.mark.parametrize("name", ["LSTM", "LSTMCell", "Linear", "SequenceModel"])
+@pytest.mark.parametrize(
+    "name", ["LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell", "Linear", "SequenceModel"]
+)
 def test_both_engines_take_the_same_arguments(name):
     ours, theirs = (inspect.signature(getattr(L, name)).parameters for L in (N, T))
     assert list(ours) == list(theirs)

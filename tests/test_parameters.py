@@ -13,11 +13,17 @@ from tests.helpers import arrays_of
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize("num_layers", [1, 3])
-def test_names_shapes_and_order_are_torchs(num_layers, bidirectional, bias):
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_names_shapes_and_order_are_torchs(kind, num_layers, bidirectional, bias):
     options = dict(num_layers=num_layers, bidirectional=bidirectional, bias=bias)
-    theirs = {n: tuple(p.shape) for n, p in torch.nn.LSTM(3, 5, **options).named_parameters()}
+
+    def shapes(library):
+        layer = getattr(library, kind)(3, 5, **options)
+        return {n: tuple(p.shape) for n, p in layer.named_parameters()}
+
+    theirs = shapes(torch.nn)
     for L in (N, T):
-        ours = {n: tuple(p.shape) for n, p in L.LSTM(3, 5, **options).named_parameters()}
+        ours = shapes(L)
         assert list(ours.items()) == list(theirs.items())
 
 

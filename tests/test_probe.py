@@ -47,3 +47,5 @@ def test_the_equations_hold_at_every_traced_step():
     assert distance(t["h"], t["o"] * np.tanh(t["c"])) <= 1e-15
     with pytest.raises(ValueError, match="input must have 3 axes"):
         trace(lstm, problem.x[0])
+    with pytest.raises(TypeError, match="trace looks into an LSTM, got GRU"):
+        trace(N.GRU(2, 3), problem.x)

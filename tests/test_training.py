@@ -17,10 +17,9 @@ from tests.helpers import arrays_of
 ENGINES = pytest.mark.parametrize("L", [N, T], ids=["numpy", "torch"])
 
 
-def small_model(L, readout="last", outputs=1, seed=0):
-    dtype = np.float64 if L is N else torch.float64
-    lstm = L.LSTM(1, 6, batch_first=True, dtype=dtype, rng=seed)
-    return L.SequenceModel(lstm, L.Linear(6, outputs, dtype=dtype, rng=seed + 1), readout)
+def small_model(L, readout="last", outputs=1, seed=0, kind="LSTM"):
+    rnn = getattr(L, kind)(1, 6, batch_first=True, dtype="float64", rng=seed)
+    return L.SequenceModel(rnn, L.Linear(6, outputs, dtype="float64", rng=seed + 1), readout)
 
 
 def echo_data(n=48, steps=5, seed=0):
@@ -44,10 +43,11 @@ def test_fit_learns_to_remember(L):
     assert after < 0.1 < 0.5 < before
 
 
-def test_both_engines_follow_the_same_loss_curve():
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_both_engines_follow_the_same_loss_curve(kind):
     runs = []
     for L in (N, T):
-        model = small_model(L)
+        model = small_model(L, kind=kind)
         history = fit(
             model, echo_data(), valid=echo_data(16, seed=1), lr=0.02, epochs=20, progress=False
         )

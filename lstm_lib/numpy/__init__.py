@@ -7,6 +7,7 @@ call, adds to the ``grad`` of every parameter and returns the derivative by the 
 The names, arguments and shapes are those of :mod:`lstm_lib.torch`.
 """
 
+from lstm_lib.numpy.cells import GRUCell, LSTMCell, RNNCell
 from lstm_lib.numpy.layers import Linear
 from lstm_lib.numpy.losses import (
     BCEWithLogitsLoss,
@@ -25,15 +26,18 @@ from lstm_lib.numpy.optim import (
     clip_grad_norm_,
     clip_grad_value_,
 )
-from lstm_lib.numpy.recurrent import LSTM, LSTMCell
+from lstm_lib.numpy.recurrent import GRU, LSTM, RNN
 
 __all__ = [
+    "GRU",
     "LSTM",
+    "RNN",
     "SGD",
     "Adam",
     "AdamW",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
+    "GRUCell",
     "HuberLoss",
     "L1Loss",
     "LSTMCell",
@@ -42,6 +46,7 @@ __all__ = [
     "Module",
     "Parameter",
     "RMSprop",
+    "RNNCell",
     "SequenceModel",
     "clip_grad_norm_",
     "clip_grad_value_",

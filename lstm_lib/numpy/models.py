@@ -20,7 +20,7 @@ class SequenceModel(Module):
 
     Parameters
     ----------
-    rnn : LSTM
+    rnn : LSTM, GRU or RNN
         Built with ``batch_first=True``.
     head : Linear
         From ``hidden_size * directions`` to the number of outputs.
@@ -47,7 +47,8 @@ class SequenceModel(Module):
 
     def forward(self, x, lengths=None):
         """Map ``(B, T, I)`` to ``(B, O)``, or to ``(B, T, O)`` for ``readout="all"``."""
-        output, (h_n, _) = self.rnn(x, lengths=lengths)
+        output, state = self.rnn(x, lengths=lengths)
+        h_n = state[0] if isinstance(state, tuple) else state
         self._output_shape = output.shape
         if self.readout == "all":
             return self.head(output)
@@ -64,7 +65,8 @@ class SequenceModel(Module):
         shape = (self.rnn.num_layers * directions, len(d_hidden), self.rnn.hidden_size)
         dh_n = np.zeros(shape, d_hidden.dtype)
         dh_n[-directions:] = np.stack(np.split(d_hidden, directions, axis=-1))
-        return self.rnn.backward(None, (dh_n, np.zeros_like(dh_n)))[0]
+        d_state = (dh_n, np.zeros_like(dh_n)) if len(self.rnn.states) > 1 else dh_n
+        return self.rnn.backward(None, d_state)[0]
 
 
 def _top_layer(h_n, rnn):

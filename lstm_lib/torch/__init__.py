@@ -16,6 +16,7 @@ from torch.nn import Module, Parameter
 from torch.nn.utils import clip_grad_value_
 from torch.optim import SGD, Adam, AdamW, RMSprop
 
+from lstm_lib.torch.cells import GRUCell, LSTMCell, RNNCell
 from lstm_lib.torch.layers import Linear
 from lstm_lib.torch.losses import (
     BCEWithLogitsLoss,
@@ -26,15 +27,18 @@ from lstm_lib.torch.losses import (
 )
 from lstm_lib.torch.models import SequenceModel, device, evaluate, predict, value_and_grad
 from lstm_lib.torch.optim import clip_grad_norm_
-from lstm_lib.torch.recurrent import LSTM, LSTMCell
+from lstm_lib.torch.recurrent import GRU, LSTM, RNN
 
 __all__ = [
+    "GRU",
     "LSTM",
+    "RNN",
     "SGD",
     "Adam",
     "AdamW",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
+    "GRUCell",
     "HuberLoss",
     "L1Loss",
     "LSTMCell",
@@ -43,6 +47,7 @@ __all__ = [
     "Module",
     "Parameter",
     "RMSprop",
+    "RNNCell",
     "SequenceModel",
     "clip_grad_norm_",
     "clip_grad_value_",

@@ -9,19 +9,21 @@ from torch import nn
 from lstm_lib import parameters
 
 
-def register_lstm(module, sizes, *, forget_bias, dtype, device, rng, suffix=True):
-    """Create all LSTM parameters on `module`, with torch's names.
+def register_recurrent(module, sizes, gates, *, dtype, device, rng, forget_bias=None, suffix=True):
+    """Create all parameters of a recurrent layer on `module`, with torch's names.
 
     `rng` as an int or a NumPy generator draws the very weights of the NumPy engine. None, or a
     ``torch.Generator``, draws from torch, so ``torch.manual_seed`` is respected.
     """
     if _drawn_by_numpy(rng):
-        values = parameters.lstm_values(sizes, forget_bias=forget_bias, rng=rng, dtype=np.float64)
+        values = parameters.recurrent_values(
+            sizes, gates, forget_bias=forget_bias, rng=rng, dtype=np.float64
+        )
     else:
         bound = 1 / math.sqrt(sizes["hidden_size"])
         values = {
             name: _uniform(shape, bound, rng)
-            for name, shape in parameters.lstm_shapes(**sizes).items()
+            for name, shape in parameters.recurrent_shapes(gates, **sizes).items()
         }
         parameters.set_forget_bias(values, forget_bias, sizes["hidden_size"])
     _register(module, values, dtype, device, suffix)

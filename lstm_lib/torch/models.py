@@ -21,7 +21,7 @@ class SequenceModel(nn.Module):
 
     Parameters
     ----------
-    rnn : LSTM
+    rnn : LSTM, GRU or RNN
         Built with ``batch_first=True``.
     head : Linear
         From ``hidden_size * directions`` to the number of outputs.
@@ -48,7 +48,8 @@ class SequenceModel(nn.Module):
 
     def forward(self, x, lengths=None):
         """Map ``(B, T, I)`` to ``(B, O)``, or to ``(B, T, O)`` for ``readout="all"``."""
-        output, (h_n, _) = self.rnn(x, lengths=lengths)
+        output, state = self.rnn(x, lengths=lengths)
+        h_n = state[0] if isinstance(state, tuple) else state
         if self.readout == "all":
             return self.head(output)
         top = torch.cat((h_n[-2], h_n[-1]), dim=-1) if self.rnn.bidirectional else h_n[-1]

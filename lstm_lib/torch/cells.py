@@ -1,0 +1,134 @@
+"""One recurrent step with its own weights: the steps of :mod:`lstm_lib.equations` as layers."""
+
+from torch import nn
+
+from lstm_lib import equations, parameters
+from lstm_lib.torch.initial import register_recurrent
+from lstm_lib.torch.recurrent import _check_states
+from lstm_lib.validation import has_shape, one_of
+
+
+class _Cell(nn.Module):
+    """Base of the cells: weights and checks."""
+
+    gates = 4
+    states = ("h", "c")
+
+    def __init__(self, input_size, hidden_size, bias, *, dtype, device, rng, forget_bias=None):
+        super().__init__()
+        self.input_size, self.hidden_size, _ = parameters.check_sizes(input_size, hidden_size)
+        self.bias = bias
+        sizes = dict(input_size=self.input_size, hidden_size=self.hidden_size, bias=bias)
+        options = dict(dtype=dtype, device=device, rng=rng, forget_bias=forget_bias)
+        register_recurrent(self, sizes, self.gates, suffix=False, **options)
+
+    def _states(self, x, hx):
+        has_shape("input", x.shape, (None, self.input_size), "(batch, input_size)")
+        expected = (x.shape[0], self.hidden_size)
+        if hx is None:
+            return (self.weight_ih.new_zeros(expected),) * len(self.states)
+        return _check_states(hx, self.states, expected, "(batch, hidden_size)")
+
+    def _weights(self):
+        biases = (self.bias_ih, self.bias_hh) if self.bias else (0.0, 0.0)
+        return self.weight_ih, self.weight_hh, *biases
+
+
+class LSTMCell(_Cell):
+    r"""One LSTM step with its own weights: :func:`lstm_lib.equations.lstm_step` as a layer.
+
+    Parameters
+    ----------
+    input_size, hidden_size, bias, forget_bias, dtype, device, rng
+        As in :class:`LSTM`. Parameters are ``weight_ih`` (4H, I), ``weight_hh`` (4H, H),
+        ``bias_ih`` and ``bias_hh`` (4H,), as in ``torch.nn.LSTMCell``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> cell = LSTMCell(1, 2, rng=0)
+    >>> h, c = cell(torch.ones(3, 1))
+    >>> h.shape
+    torch.Size([3, 2])
+    """
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        bias=True,
+        *,
+        forget_bias=None,
+        dtype=None,
+        device=None,
+        rng=None,
+    ):
+        options = dict(dtype=dtype, device=device, rng=rng, forget_bias=forget_bias)
+        super().__init__(input_size, hidden_size, bias, **options)
+
+    def forward(self, x, hx=None):
+        """Return ``(h, c)`` after one step.
+
+        Parameters
+        ----------
+        x : tensor, shape (B, I)
+        hx : pair of tensors, shape (B, H), optional
+        """
+        h, c = self._states(x, hx)
+        weight_ih, weight_hh, bias_ih, bias_hh = self._weights()
+        step = equations.lstm_step(x, h, c, weight_ih, weight_hh, bias_ih + bias_hh)
+        return step.h, step.c
+
+
+class GRUCell(_Cell):
+    """One GRU step with its own weights: :func:`lstm_lib.equations.gru_step` as a layer.
+
+    Examples
+    --------
+    >>> import torch
+    >>> GRUCell(1, 2, rng=0)(torch.ones(3, 1)).shape
+    torch.Size([3, 2])
+    """
+
+    gates = 3
+    states = ("h",)
+
+    def __init__(self, input_size, hidden_size, bias=True, *, dtype=None, device=None, rng=None):
+        super().__init__(input_size, hidden_size, bias, dtype=dtype, device=device, rng=rng)
+
+    def forward(self, x, hx=None):
+        """Return h, shape (B, H), after one step from ``hx``, zeros by default."""
+        return equations.gru_step(x, *self._states(x, hx), *self._weights()).h
+
+
+class RNNCell(_Cell):
+    """One step of a plain RNN with its own weights: :func:`lstm_lib.equations.rnn_step` as a layer.
+
+    Examples
+    --------
+    >>> import torch
+    >>> RNNCell(1, 2, rng=0)(torch.ones(3, 1)).shape
+    torch.Size([3, 2])
+    """
+
+    gates = 1
+    states = ("h",)
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        bias=True,
+        *,
+        nonlinearity="tanh",
+        dtype=None,
+        device=None,
+        rng=None,
+    ):
+        one_of("nonlinearity", nonlinearity, ("tanh", "relu"))
+        super().__init__(input_size, hidden_size, bias, dtype=dtype, device=device, rng=rng)
+        self.nonlinearity = nonlinearity
+
+    def forward(self, x, hx=None):
+        """Return h, shape (B, H), after one step from ``hx``, zeros by default."""
+        return equations.rnn_step(x, *self._states(x, hx), *self._weights(), self.nonlinearity)
