@@ -30,6 +30,8 @@ class History:
         Loss on the validation data after the epoch; empty without validation data.
     grad_norm : list of float
         Mean norm of the gradient before clipping.
+    lr : list of float
+        Learning rate of the epoch.
     best_epoch : int or None
         Epoch, counted from 0, with the lowest validation loss.
     stopped_early : bool
@@ -38,6 +40,7 @@ class History:
     train_loss: list = field(default_factory=list)
     valid_loss: list = field(default_factory=list)
     grad_norm: list = field(default_factory=list)
+    lr: list = field(default_factory=list)
     best_epoch: int | None = None
     stopped_early: bool = False
 
@@ -58,6 +61,7 @@ def fit(
     epochs=10,
     batch_size=32,
     clip_norm=1.0,
+    schedule=None,
     patience=None,
     checkpoint=None,
     seed=0,
@@ -86,6 +90,10 @@ def fit(
         Sequences a step.
     clip_norm : float or None
         Largest norm of the gradient of a step; None switches clipping off.
+    schedule : callable, optional
+        Called with the optimizer, returns a schedule of the model's engine, which is stepped after every
+        epoch: ``lambda optimizer: L.StepLR(optimizer, step_size=10)``. One that watches a loss
+        (``ReduceLROnPlateau``) watches the validation loss, or the training loss without validation.
     patience : int, optional
         Stop after so many epochs without a lower validation loss. Needs `valid`.
     checkpoint : str or Path, optional
@@ -138,8 +146,10 @@ def fit(
         clip_norm=clip_norm,
         seed=seed,
         data=_fingerprint(train),
+        scheduled=schedule is not None,
     )
-    run = _Run(model, optimizer, settings, checkpoint)
+    schedule = None if schedule is None else schedule(optimizer)
+    run = _Run(model, optimizer, schedule, settings, checkpoint)
     run.resume()
     with _progress_bar(epochs, run.history.epochs, progress) as bar:
         while run.history.epochs < epochs and not run.history.stopped_early:
@@ -150,8 +160,10 @@ def fit(
             )
             run.history.train_loss.append(mean_loss)
             run.history.grad_norm.append(mean_norm)
+            run.history.lr.append(float(optimizer.param_groups[0]["lr"]))
             if valid is not None:
                 run.record_validation(evaluate(model, criterion, valid, batch_size), patience)
+            run.step_schedule()
             run.save()
             bar.update()
             bar.set_postfix(_postfix(run.history))
@@ -276,10 +288,11 @@ def _check_finite(name, value):
 
 
 class _Run:
-    """Model, optimizer and history of one call of :func:`fit`, and their checkpoint."""
+    """Model, optimizer, schedule and history of one call of :func:`fit`, and their checkpoint."""
 
-    def __init__(self, model, optimizer, settings, checkpoint):
+    def __init__(self, model, optimizer, schedule, settings, checkpoint):
         self.model, self.optimizer, self.settings = model, optimizer, settings
+        self.schedule = schedule
         self.path = None if checkpoint is None else Path(checkpoint)
         self.history = History()
         self.best = None
@@ -296,6 +309,14 @@ class _Run:
         elif patience is not None:
             history.stopped_early = epoch - history.best_epoch >= patience
 
+    def step_schedule(self):
+        if self.schedule is None:
+            return
+        if type(self.schedule).__name__ == "ReduceLROnPlateau":
+            self.schedule.step((self.history.valid_loss or self.history.train_loss)[-1])
+        else:
+            self.schedule.step()
+
     def restore_best(self):
         if self.best is not None:
             restore_parameters(self.model, self.best, self.path or "the best epoch")
@@ -307,7 +328,10 @@ class _Run:
         arrays |= {f"best.{name}": value for name, value in (self.best or {}).items()}
         for index, state in self.optimizer.state_dict()["state"].items():
             arrays |= {f"optimizer.{index}.{name}": v for name, v in state.items() if v is not None}
-        save_arrays(self.path, arrays, {"history": asdict(self.history), "settings": self.settings})
+        notes = {"history": asdict(self.history), "settings": self.settings}
+        notes["lr"] = float(self.optimizer.param_groups[0]["lr"])
+        notes["schedule"] = None if self.schedule is None else self.schedule.state_dict()
+        save_arrays(self.path, arrays, notes)
 
     def resume(self):
         if self.path is None or not self.path.exists():
@@ -332,6 +356,9 @@ class _Run:
         self.best = _with_prefix(arrays, "best.") or None
         self.history = History(**notes["history"])
         self._restore_optimizer(_with_prefix(arrays, "optimizer."))
+        self.optimizer.param_groups[0]["lr"] = notes["lr"]
+        if self.schedule is not None:
+            self.schedule.load_state_dict(notes["schedule"])
 
     def _restore_optimizer(self, flat):
         saved = self.optimizer.state_dict()

@@ -165,3 +165,36 @@ def test_clipping_by_value_is_torchs():
     N.clip_grad_value_([ours, Parameter(np.zeros(1))], 0.5)
     T.clip_grad_value_([theirs], 0.5)
     assert np.array_equal(ours.grad, theirs.grad.numpy())
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("StepLR", dict(step_size=3, gamma=0.5)),
+        ("CosineAnnealingLR", dict(T_max=12, eta_min=0.01)),
+        ("ReduceLROnPlateau", dict(factor=0.5, patience=2, min_lr=0.03)),
+    ],
+)
+def test_schedules_are_torchs(name, options):
+    losses = [3, 2, 2, 2, 2, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9]
+    rates = []
+    for L, parameter in ((N, Parameter(np.zeros(1))), (T, torch.nn.Parameter(torch.zeros(1)))):
+        optimizer = L.SGD([parameter], lr=0.1)
+        schedule = getattr(L, name)(optimizer, **options)
+        rates.append([])
+        for loss in losses:
+            optimizer.step()
+            schedule.step(*([loss] if name == "ReduceLROnPlateau" else []))
+            rates[-1].append(optimizer.param_groups[0]["lr"])
+    assert rates[0] == pytest.approx(rates[1], abs=1e-15)
+    assert len(set(rates[0])) > 2
+
+
+def test_schedules_refuse_what_makes_no_sense():
+    optimizer = N.SGD([Parameter(np.zeros(1))], lr=0.1)
+    with pytest.raises(ValueError, match="step_size must be a positive integer, got 0"):
+        N.StepLR(optimizer, step_size=0)
+    with pytest.raises(ValueError, match="T_max must be a positive integer, got -1"):
+        N.CosineAnnealingLR(optimizer, T_max=-1)
+    with pytest.raises(ValueError, match="factor must lie between 0 and 1, got 1"):
+        N.ReduceLROnPlateau(optimizer, factor=1)

@@ -132,10 +132,32 @@ class Interrupted(Exception):
     """Stands for a power cut after an epoch."""
 
 
+SCHEDULES = {
+    "constant": lambda L: None,
+    "step": lambda L: lambda optimizer: L.StepLR(optimizer, step_size=2, gamma=0.5),
+    "plateau": lambda L: lambda optimizer: L.ReduceLROnPlateau(optimizer, factor=0.3, patience=0),
+}
+
+
 @ENGINES
+def test_a_schedule_changes_the_learning_rate_every_epoch(L):
+    history = fit(
+        small_model(L),
+        echo_data(),
+        lr=0.08,
+        epochs=5,
+        schedule=SCHEDULES["step"](L),
+        progress=False,
+    )
+    assert history.lr == pytest.approx([0.08, 0.08, 0.04, 0.04, 0.02])
+
+
+@ENGINES
+@pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("optimizer", ["adam", "momentum"])
-def test_an_interrupted_run_resumes_to_the_same_result(L, optimizer, tmp_path):
+def test_an_interrupted_run_resumes_to_the_same_result(L, optimizer, schedule, tmp_path):
     settings = dict(valid=echo_data(16, seed=1), lr=0.03, epochs=9, progress=False, patience=5)
+    settings["schedule"] = SCHEDULES[schedule](L)
 
     def run(model, **extra):
         made = L.SGD(list(model.parameters()), lr=0.03, momentum=0.9)

@@ -27,6 +27,7 @@ from lstm_lib.numpy.optim import (
     clip_grad_value_,
 )
 from lstm_lib.numpy.recurrent import GRU, LSTM, RNN
+from lstm_lib.numpy.schedules import CosineAnnealingLR, ReduceLROnPlateau, StepLR
 
 __all__ = [
     "GRU",
@@ -36,6 +37,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "BCEWithLogitsLoss",
+    "CosineAnnealingLR",
     "CrossEntropyLoss",
     "GRUCell",
     "HuberLoss",
@@ -47,7 +49,9 @@ __all__ = [
     "Parameter",
     "RMSprop",
     "RNNCell",
+    "ReduceLROnPlateau",
     "SequenceModel",
+    "StepLR",
     "clip_grad_norm_",
     "clip_grad_value_",
     "device",

@@ -15,6 +15,7 @@ except ModuleNotFoundError as error:
 from torch.nn import Module, Parameter
 from torch.nn.utils import clip_grad_value_
 from torch.optim import SGD, Adam, AdamW, RMSprop
+from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau, StepLR
 
 from lstm_lib.torch.cells import GRUCell, LSTMCell, RNNCell
 from lstm_lib.torch.layers import Linear
@@ -37,6 +38,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "BCEWithLogitsLoss",
+    "CosineAnnealingLR",
     "CrossEntropyLoss",
     "GRUCell",
     "HuberLoss",
@@ -48,7 +50,9 @@ __all__ = [
     "Parameter",
     "RMSprop",
     "RNNCell",
+    "ReduceLROnPlateau",
     "SequenceModel",
+    "StepLR",
     "clip_grad_norm_",
     "clip_grad_value_",
     "device",

@@ -1,0 +1,124 @@
+"""Schedules: how the learning rate changes from epoch to epoch, with torch's names and arguments.
+
+Each changes ``optimizer.param_groups[0]["lr"]`` at every ``step()``, called once an epoch.
+"""
+
+import math
+
+from lstm_lib.validation import positive_int
+
+
+class _Schedule:
+    """Base: remembers the first learning rate and counts steps."""
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+        self.base_lr = optimizer.param_groups[0]["lr"]
+        self.last_epoch = 0
+
+    def step(self):
+        """Count an epoch and set the learning rate that follows."""
+        self.last_epoch += 1
+        self.optimizer.param_groups[0]["lr"] = self._rate(self.last_epoch)
+
+    def _rate(self, epoch):
+        raise TypeError(f"{type(self).__name__} does not say what the learning rate is")
+
+    def state_dict(self):
+        """Return all numbers the schedule needs to go on."""
+        return {name: value for name, value in vars(self).items() if name != "optimizer"}
+
+    def load_state_dict(self, state):
+        """Take back what :meth:`state_dict` returned."""
+        vars(self).update(state)
+
+
+class StepLR(_Schedule):
+    r"""Multiply the learning rate by `gamma` every `step_size` epochs: :math:`\eta_k = \eta_0 \gamma^{\lfloor k/s \rfloor}`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    step_size : int
+    gamma : float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstm_lib import numpy as L
+    >>> sgd = L.SGD([L.Parameter(np.zeros(1))], lr=1.0)
+    >>> schedule = StepLR(sgd, step_size=2, gamma=0.5)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     schedule.step(); rates.append(sgd.param_groups[0]["lr"])
+    >>> rates
+    [1.0, 0.5, 0.5, 0.25]
+    """
+
+    def __init__(self, optimizer, step_size, gamma=0.1):
+        super().__init__(optimizer)
+        self.step_size, self.gamma = positive_int("step_size", step_size), gamma
+
+    def _rate(self, epoch):
+        return self.base_lr * self.gamma ** (epoch // self.step_size)
+
+
+class CosineAnnealingLR(_Schedule):
+    r"""Half a cosine from the first learning rate down to `eta_min` over `T_max` epochs.
+
+    .. math::  \eta_k = \eta_{\min} + \tfrac12 (\eta_0 - \eta_{\min}) (1 + \cos(\pi k / T_{\max}))
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    T_max : int
+    eta_min : float
+
+    References
+    ----------
+    I. Loshchilov, F. Hutter, SGDR: stochastic gradient descent with warm restarts, ICLR 2017.
+    """
+
+    def __init__(self, optimizer, T_max, eta_min=0.0):
+        super().__init__(optimizer)
+        self.T_max, self.eta_min = positive_int("T_max", T_max), eta_min
+
+    def _rate(self, epoch):
+        wave = 1 + math.cos(math.pi * epoch / self.T_max)
+        return self.eta_min + 0.5 * (self.base_lr - self.eta_min) * wave
+
+
+class ReduceLROnPlateau(_Schedule):
+    """Multiply the learning rate by `factor` when a loss has not fallen for `patience` epochs.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    factor : float
+        Above 0 and below 1.
+    patience : int
+        Epochs without progress that are tolerated; the next one acts.
+    threshold : float
+        Progress is a loss below ``best * (1 - threshold)``.
+    min_lr : float
+        The learning rate does not fall below it.
+    """
+
+    def __init__(self, optimizer, factor=0.1, patience=10, threshold=1e-4, min_lr=0.0):
+        super().__init__(optimizer)
+        if not 0 < factor < 1:
+            raise ValueError(f"factor must lie between 0 and 1, got {factor}")
+        self.factor, self.patience, self.threshold = factor, patience, threshold
+        self.min_lr, self.best, self.bad_epochs = min_lr, math.inf, 0
+
+    def step(self, loss):
+        """Count an epoch that ended with `loss`."""
+        self.last_epoch += 1
+        if loss < self.best * (1 - self.threshold):
+            self.best, self.bad_epochs = loss, 0
+        else:
+            self.bad_epochs += 1
+        if self.bad_epochs > self.patience:
+            settings = self.optimizer.param_groups[0]
+            settings["lr"] = max(settings["lr"] * self.factor, self.min_lr)
+            self.bad_epochs = 0
