@@ -158,9 +158,8 @@ def resolve(app, doctree, docname):
     """Turn each claim_link into a link, where the notebook is a page of this output."""
     for node in list(doctree.findall(claim_link)):
         if node["docname"] in app.env.found_docs and app.builder.format == "html":
-            inner = nodes.inline("", "", *node.children, classes=node["classes"])
-            link = make_refnode(app.builder, docname, node["docname"], node["claim"], [inner])
-            node.replace_self(link)
+            target, name = node["docname"], node["claim"]
+            node.replace_self(make_refnode(app.builder, docname, target, name, node.children))
         else:
             node.replace_self(node.children)
 

@@ -8,7 +8,7 @@ import re
 
 import nbformat
 
-from lstm_lib.claims import read_claims
+from lstm_lib.claims import MIMETYPE, Claim, read_claims
 
 LARGEST_OUTPUT = 400_000
 LONGEST_CELL = 30
@@ -98,6 +98,21 @@ def _of_an_output(output):
     data = output.get("data", {})
     if "image/png" in data or "image/jpeg" in data:
         yield "a bitmap: show figures through lstm_lib.figures.show"
+    if MIMETYPE in data:
+        yield from _of_a_claim(data)
     svg = "".join(data.get("image/svg+xml", ""))
     if svg and not re.search(r"<title>\s*\S[^<]{20,}</title>", svg):
         yield "a figure without alternative text: figures.show(fig, alt)"
+
+
+def _of_a_claim(data):
+    """nbval does not compare measured numbers, so what is shown must be what was recorded."""
+    try:
+        stated = Claim.from_json(data[MIMETYPE])
+    except ValueError as error:
+        yield str(error)
+        return
+    if not stated.holds:
+        yield f"the stored claim {stated.name!r} does not hold"
+    if "".join(data["text/plain"]) != str(stated) or "".join(data["text/html"]) != stated.to_html():
+        yield f"the claim {stated.name!r} shows something else than it records: make notebooks"

@@ -6,6 +6,7 @@ import nbformat
 import pytest
 import yaml
 
+from lstm_lib.claims import MIMETYPE
 from tests.notebooks.hygiene import problems
 
 ROOT = Path(__file__).parents[2]
@@ -102,6 +103,26 @@ def lengthen_line(notebook):
     code_cells(notebook)[2].source += "\n# " + "long " * 30
 
 
+def alter_a_claims_line(notebook):
+    data = claims_of(notebook)[0]
+    data["text/plain"] = data["text/plain"].replace(" (measured)", "1 (measured)", 1)
+
+
+def alter_a_claims_card(notebook):
+    data = claims_of(notebook)[0]
+    data["text/html"] = data["text/html"].replace("</strong>", "1</strong>")
+
+
+def alter_a_claims_record(notebook):
+    record = claims_of(notebook)[0][MIMETYPE]
+    record["op"], record["bound"], record["value"] = "<", 0.5, 0.75
+
+
+def repeat_a_claim(notebook):
+    first, second = claims_of(notebook)[:2]
+    second[MIMETYPE]["name"] = first[MIMETYPE]["name"]
+
+
 DAMAGE = {
     strip_outputs: "holds no outputs",
     swap_cells: "was not run in order",
@@ -116,6 +137,10 @@ DAMAGE = {
     hide_from_comparison: "kept out of the comparison",
     change_setup: "does not begin with the set-up cell",
     drop_claims: "states no claim()",
+    alter_a_claims_line: "shows something else than it records",
+    alter_a_claims_card: "shows something else than it records",
+    alter_a_claims_record: "does not hold",
+    repeat_a_claim: "twice",
     lengthen_cell: "lines, more than",
     lengthen_line: "characters, more than",
 }
@@ -132,3 +157,8 @@ def test_damage_is_noticed(damage, tmp_path):
 
 def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def claims_of(notebook):
+    outputs = [o.get("data", {}) for c in code_cells(notebook) for o in c.outputs]
+    return [data for data in outputs if MIMETYPE in data]

@@ -1,0 +1,145 @@
+"""The book's own Sphinx extensions, on a book of three pages."""
+
+import io
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+
+from lstm_lib.claims import Claim
+
+ROOT = Path(__file__).parents[2]
+CONF = f"""
+import sys
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "_ext")!r}]
+project = "Small"
+extensions = ["myst_nb", "claims", "figure_alt"]
+nb_execution_mode = "off"
+nitpicky = True
+"""
+INDEX = """# Index
+
+It errs by {measured}`01-a/tiny#wins`, {bound}`01-a/tiny#wins`; naive, {baseline}`01-a/tiny#wins`.
+
+```{toctree}
+chapters/01-a/tiny
+ledger
+```
+"""
+LEDGER = "# Ledger\n\n```{claims}\n```\n"
+WINS = Claim("wins", 0.41234, "<=", 0.45, "°C", ("naive", 0.61), "by <hand>")
+AGREE = Claim("agree", 1e-14, "<", 1e-12)
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{}</svg>'
+
+
+def notebook(*claims, title="<title>A line that rises &amp; falls</title>"):
+    """A notebook with a figure and claims, as lstm_lib stores them."""
+    figure = {"image/svg+xml": SVG.format(title), "text/plain": "Figure: A line"}
+    data = [figure, *(claim._repr_mimebundle_() for claim in claims)]
+    cell = nbformat.v4.new_code_cell("pass", execution_count=1)
+    cell.outputs = [nbformat.v4.new_output("display_data", data=one) for one in data]
+    cells = [nbformat.v4.new_markdown_cell("# Tiny"), cell]
+    return nbformat.v4.new_notebook(cells=cells, metadata={"language_info": {"name": "python"}})
+
+
+class Book:
+    """A small book that can be changed and built again."""
+
+    def __init__(self, folder):
+        self.source, self.out = folder / "source", folder / "out"
+        (self.source / "chapters" / "01-a").mkdir(parents=True)
+        self.write("conf.py", CONF)
+        self.write("index.md", INDEX)
+        self.write("ledger.md", LEDGER)
+        self.store(notebook(WINS, AGREE))
+
+    def write(self, name, text):
+        (self.source / name).write_text(text, encoding="utf-8")
+
+    def store(self, stored):
+        nbformat.write(stored, self.source / "chapters" / "01-a" / "tiny.ipynb")
+
+    def build(self):
+        """Build what is out of date; return the warnings."""
+        from sphinx.application import Sphinx
+        from sphinx.util.docutils import docutils_namespace
+
+        warnings = io.StringIO()
+        with docutils_namespace():
+            app = Sphinx(
+                self.source, self.source, self.out, self.out / "trees", "html",
+                status=None, warning=warnings,
+            )  # fmt: skip
+            app.build()
+        return warnings.getvalue()
+
+    def page(self, name):
+        return BeautifulSoup((self.out / f"{name}.html").read_text("utf-8"), "html.parser")
+
+
+@pytest.fixture
+def book(tmp_path):
+    return Book(tmp_path)
+
+
+def test_a_sound_book(book):
+    assert book.build() == ""
+    links = book.page("index").select("a.lstm-number")
+    texts = [link.get_text().replace("\N{NO-BREAK SPACE}", " ") for link in links]
+    assert texts == ["0.412 °C", "≤ 0.45 °C", "0.61 °C"]
+    assert {link["href"] for link in links} == {"chapters/01-a/tiny.html#wins"}
+    tiny = book.page("chapters/01-a/tiny")
+    assert tiny.select_one("#wins.lstm-claim") and tiny.select_one("#agree.lstm-claim")
+    assert [image["alt"] for image in tiny("img", src=True)][-1] == "A line that rises & falls"
+    rows = book.page("ledger").select("table.lstm-ledger tbody tr")
+    cells = [[td.get_text(strip=True).replace("\xa0", " ") for td in row("td")] for row in rows]
+    assert cells == [
+        ["wins", "0.412 °C", "≤ 0.45 °C", "naive: 0.61 °C", "by <hand>"],
+        ["agree", "1e-14", "< 1e-12", "–", "–"],
+    ]
+    assert rows[0].a["href"] == "chapters/01-a/tiny.html#wins"
+
+
+def test_pages_follow_the_notebook(book):
+    assert book.build() == ""
+    better = Claim(**{**vars(WINS), "value": 0.3})
+    book.store(notebook(better))
+    assert book.build() == ""
+    assert book.page("index").select_one("a.lstm-number").get_text() == "0.3\xa0°C"
+    assert len(book.page("ledger").select("table.lstm-ledger tbody tr")) == 1
+
+
+def test_the_ledger_notices_a_new_notebook(book):
+    assert book.build() == ""
+    second = book.source / "chapters" / "01-a" / "second.ipynb"
+    shutil.copy(book.source / "chapters" / "01-a" / "tiny.ipynb", second)
+    book.write("index.md", INDEX.replace("ledger\n", "chapters/01-a/second\nledger\n"))
+    assert book.build() == ""
+    assert len(book.page("ledger").select("table.lstm-ledger")) == 2
+
+
+@pytest.mark.parametrize(
+    ("role", "message"),
+    [
+        ("{measured}`01-a/tiny#loses`", "states no claim 'loses'; it states ['agree', 'wins']"),
+        ("{measured}`01-a/tiny`", "states no claim ''"),
+        ("{bound}`01-a/absent#wins`", "there is no notebook chapters/01-a/absent.ipynb"),
+        ("{baseline}`01-a/tiny#agree`", "'agree' of chapters/01-a/tiny.ipynb has no baseline"),
+    ],
+)
+def test_an_unknown_claim_is_a_warning(book, role, message):
+    book.write("index.md", INDEX.replace("naive,", f"{role},"))
+    assert message in book.build()
+
+
+def test_a_damaged_record_is_a_warning(book):
+    book.store(notebook(WINS, WINS))
+    assert "states the claim 'wins' twice" in book.build()
+
+
+@pytest.mark.parametrize("title", ["", "<title> </title>"])
+def test_a_figure_without_alternative_text_is_a_warning(book, title):
+    book.store(notebook(WINS, title=title))
+    assert "a figure without alternative text" in book.build()
