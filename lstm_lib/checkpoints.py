@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lstm_lib.parameters import to_numpy
+
 
 def save_arrays(path, arrays, notes=None):
     """Write named arrays and a JSON-able `notes` to a safetensors file, atomically.
@@ -33,7 +35,7 @@ def save_arrays(path, arrays, notes=None):
     """
     save, _ = _safetensors()
     path = Path(path)
-    contiguous = {name: np.asarray(_to_numpy(array), order="C") for name, array in arrays.items()}
+    contiguous = {name: np.asarray(to_numpy(array), order="C") for name, array in arrays.items()}
     data = save(contiguous, metadata={"notes": json.dumps(notes)})
     write_atomically(path, data)
 
@@ -123,10 +125,6 @@ def restore_parameters(model, arrays, path):
 def _like(value, array):
     """The array as what `value` is: a tensor on its device, or an array."""
     return value.new_tensor(array) if hasattr(value, "new_tensor") else array
-
-
-def _to_numpy(value):
-    return value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
 
 
 def _safetensors():

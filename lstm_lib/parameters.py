@@ -156,6 +156,15 @@ def set_forget_bias(values, forget_bias, hidden_size):
         values[name][gate_rows("f", hidden_size)] = value
 
 
+def to_numpy(value):
+    """Return an array of either engine, or anything like an array, as a NumPy array.
+
+    >>> to_numpy([1.0, 2.0])
+    array([1., 2.])
+    """
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
+
+
 def check_sizes(input_size, hidden_size, num_layers=1):
     """Return the three sizes as positive ints, or raise an error that names the wrong one."""
     return (

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lstm_lib.equations import lstm_step
-from lstm_lib.parameters import suffixes
+from lstm_lib.parameters import suffixes, to_numpy
 from lstm_lib.validation import sequence_shape
 
 SYMBOLS = ("i", "f", "g", "o", "c", "h")
@@ -59,13 +59,13 @@ def trace(lstm, x, hx=None, edit=None):
     """
     if getattr(lstm, "gates", None) != 4:
         raise TypeError(f"trace looks into an LSTM, got {type(lstm).__name__}")
-    weights = {name: _to_numpy(value) for name, value in lstm.state_dict().items()}
-    x = _to_numpy(x).astype(weights["weight_ih_l0"].dtype)
+    weights = {name: to_numpy(value) for name, value in lstm.state_dict().items()}
+    x = to_numpy(x).astype(weights["weight_ih_l0"].dtype)
     _, batch = sequence_shape(x.shape, lstm.input_size, lstm.batch_first)
     layer_input = x.swapaxes(0, 1) if lstm.batch_first else x
     names = suffixes(lstm.num_layers, lstm.bidirectional)
     zeros = np.zeros((len(names), batch, lstm.hidden_size), x.dtype)
-    h_0, c_0 = (zeros, zeros) if hx is None else (_to_numpy(state) for state in hx)
+    h_0, c_0 = (zeros, zeros) if hx is None else (to_numpy(state) for state in hx)
     directions = 2 if lstm.bidirectional else 1
     traces = {}
     for index, suffix in enumerate(names):
@@ -98,7 +98,3 @@ def _trace_layer(x, h, c, weights, suffix, edit):
             h = gates["o"] * np.tanh(c)
         steps.append({**gates, "c": c, "h": h})
     return {name: np.stack([step[name] for step in steps]) for name in SYMBOLS}
-
-
-def _to_numpy(value):
-    return value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)

@@ -15,6 +15,7 @@ import numpy as np
 
 from lstm_lib import engine
 from lstm_lib.checkpoints import load_arrays, restore_parameters, save_arrays
+from lstm_lib.parameters import to_numpy
 from lstm_lib.validation import one_of, positive_int
 
 
@@ -374,10 +375,7 @@ class _Run:
 
 def _copies(state):
     """Copies of a state_dict as NumPy arrays."""
-    return {
-        name: (v.detach().cpu().numpy() if hasattr(v, "detach") else v).copy()
-        for name, v in state.items()
-    }
+    return {name: to_numpy(value).copy() for name, value in state.items()}
 
 
 def _with_prefix(arrays, prefix):

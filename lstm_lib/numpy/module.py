@@ -7,6 +7,8 @@ each layer derives its own ``backward``.
 
 import numpy as np
 
+from lstm_lib.parameters import to_numpy
+
 
 class Parameter:
     """An array that is trained, with the gradient that belongs to it.
@@ -121,7 +123,7 @@ class Module:
         missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
         if missing or unknown:
             raise ValueError(f"state_dict does not fit: missing {missing}, not expected {unknown}")
-        arrays = {name: _as_numpy(value) for name, value in state.items()}
+        arrays = {name: to_numpy(value) for name, value in state.items()}
         for name, array in arrays.items():
             if array.shape != own[name].shape:
                 raise ValueError(
@@ -129,10 +131,6 @@ class Module:
                 )
         for name, array in arrays.items():
             own[name].data = array.astype(own[name].dtype)
-
-
-def _as_numpy(value):
-    return value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
 
 
 def compute_dtype(parameter, *arrays):
