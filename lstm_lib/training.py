@@ -163,7 +163,8 @@ def fit(
             run.history.grad_norm.append(mean_norm)
             run.history.lr.append(float(optimizer.param_groups[0]["lr"]))
             if valid is not None:
-                run.record_validation(evaluate(model, criterion, valid, batch_size), patience)
+                value = L.evaluate(model, criterion, *valid, batch_size=batch_size)
+                run.record_validation(value, patience)
             run.step_schedule()
             run.save()
             bar.update()

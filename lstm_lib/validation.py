@@ -151,3 +151,40 @@ def mask_shape(shape, full):
         raise ValueError(
             f"mask must have the shape {tuple(full)} or its leading axes, got {tuple(shape)}"
         )
+
+
+def check_states(hx, names, expected, meaning, convert=None):
+    """Check a state, one array or a pair of them, and return its parts as a tuple.
+
+    Parameters
+    ----------
+    hx : array or pair of arrays
+    names : sequence of str
+        What the parts are called; one name for a single array.
+    expected : tuple of int
+        Shape of every part.
+    meaning : str
+        Names of the axes.
+    convert : callable, optional
+        Applied to every part before its shape is looked at.
+    """
+    if len(names) == 1:
+        parts = (hx,)
+    else:
+        try:
+            parts = tuple(hx)
+            if len(parts) != len(names):
+                raise ValueError
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"the state must be a pair ({', '.join(names)}), got {type(hx).__name__}"
+            ) from None
+    if convert is not None:
+        parts = tuple(convert(part) for part in parts)
+    for name, part in zip(names, parts, strict=True):
+        has_shape(name, part.shape, expected, meaning)
+    return parts
+
+
+STATE_MEANING = "(layers * directions, batch, hidden_size)"
+"""The axes of a recurrent layer's states, for error messages."""

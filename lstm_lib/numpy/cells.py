@@ -8,8 +8,7 @@ import numpy as np
 
 from lstm_lib import equations, parameters
 from lstm_lib.numpy.module import Module, Parameter, check_device, compute_dtype
-from lstm_lib.numpy.stack import check_states
-from lstm_lib.validation import has_shape, one_of
+from lstm_lib.validation import check_states, has_shape, one_of
 
 
 class _Cell(Module):
@@ -41,7 +40,7 @@ class _Cell(Module):
         if hx is None:
             states = [np.zeros(expected, self.weight_ih.dtype)] * len(self.states)
         else:
-            states = check_states(hx, self.states, expected, "(batch, hidden_size)")
+            states = check_states(hx, self.states, expected, "(batch, hidden_size)", np.asarray)
         weights = [parameter.data for parameter in self.parameters()]
         dtype = compute_dtype(self.weight_ih, x, *states, *weights)
         return [array.astype(dtype, copy=False) for array in (x, *states)]

@@ -8,10 +8,15 @@ import numpy as np
 
 from lstm_lib import parameters
 from lstm_lib.numpy.module import Module, Parameter, check_device, compute_dtype
-from lstm_lib.validation import has_shape, sequence_lengths, sequence_shape
+from lstm_lib.validation import (
+    STATE_MEANING,
+    check_states,
+    has_shape,
+    sequence_lengths,
+    sequence_shape,
+)
 
 _KEPT_WORKSPACES = 4
-_STATE_MEANING = "(layers * directions, batch, hidden_size)"
 
 
 class Recurrent(Module):
@@ -177,7 +182,7 @@ class Recurrent(Module):
         if hx is None:
             return [np.zeros(expected, self.weight_ih_l0.dtype)] * len(self.states)
         names = [pattern.format(state) for state in self.states]
-        return check_states(hx, names, expected, _STATE_MEANING)
+        return check_states(hx, names, expected, STATE_MEANING, np.asarray)
 
     def _output_gradient(self, d_output, span, dtype):
         width = self.hidden_size * self.directions
@@ -280,22 +285,3 @@ class Span:
         """Set what stands past the end to zero, in place."""
         if self.past_end is not None:
             x[self.past_end] = 0
-
-
-def check_states(hx, names, expected, meaning):
-    """Check a state, a pair or a single array, and return it as a list of arrays."""
-    if len(names) == 1:
-        parts = [hx]
-    else:
-        try:
-            parts = list(hx)
-            if len(parts) != len(names):
-                raise ValueError
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"the state must be a pair ({', '.join(names)}), got {type(hx).__name__}"
-            ) from None
-    arrays = [np.asarray(part) for part in parts]
-    for name, array in zip(names, arrays, strict=True):
-        has_shape(name, array.shape, expected, meaning)
-    return arrays

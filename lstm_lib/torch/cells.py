@@ -4,8 +4,7 @@ from torch import nn
 
 from lstm_lib import equations, parameters
 from lstm_lib.torch.initial import register_recurrent
-from lstm_lib.torch.recurrent import _check_states
-from lstm_lib.validation import has_shape, one_of
+from lstm_lib.validation import check_states, has_shape, one_of
 
 
 class _Cell(nn.Module):
@@ -27,7 +26,7 @@ class _Cell(nn.Module):
         expected = (x.shape[0], self.hidden_size)
         if hx is None:
             return (self.weight_ih.new_zeros(expected),) * len(self.states)
-        return _check_states(hx, self.states, expected, "(batch, hidden_size)")
+        return check_states(hx, self.states, expected, "(batch, hidden_size)")
 
     def _weights(self):
         biases = (self.bias_ih, self.bias_hh) if self.bias else (0.0, 0.0)

@@ -6,7 +6,13 @@ from torch.nn import functional
 
 from lstm_lib import equations, parameters
 from lstm_lib.torch.initial import register_recurrent
-from lstm_lib.validation import has_shape, one_of, sequence_lengths, sequence_shape
+from lstm_lib.validation import (
+    STATE_MEANING,
+    check_states,
+    one_of,
+    sequence_lengths,
+    sequence_shape,
+)
 
 
 class _Recurrent(nn.Module):
@@ -129,7 +135,7 @@ class _Recurrent(nn.Module):
         if hx is None:
             return (self.weight_ih_l0.new_zeros(expected),) * len(self.states)
         names = [f"{state}_0" for state in self.states]
-        return _check_states(hx, names, expected, "(layers * directions, batch, hidden_size)")
+        return check_states(hx, names, expected, STATE_MEANING)
 
     def extra_repr(self):
         """What ``print`` shows of the layer."""
@@ -322,21 +328,3 @@ def _valid_steps(lengths, steps, device):
 def _turned(x, mirror):
     """Each sequence reversed within its own length."""
     return x.flip(0) if mirror is None else x.gather(0, mirror.expand(-1, -1, x.shape[-1]))
-
-
-def _check_states(hx, names, expected, meaning):
-    """Check a state, a pair or a single tensor, and return it as a tuple of tensors."""
-    if len(names) == 1:
-        parts = (hx,)
-    else:
-        try:
-            parts = tuple(hx)
-            if len(parts) != len(names):
-                raise ValueError
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"the state must be a pair ({', '.join(names)}), got {type(hx).__name__}"
-            ) from None
-    for name, part in zip(names, parts, strict=True):
-        has_shape(name, part.shape, expected, meaning)
-    return parts
