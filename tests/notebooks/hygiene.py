@@ -5,10 +5,18 @@ nbval passes over cells without stored outputs, so an emptied notebook would be 
 
 import json
 import re
+from pathlib import Path
 
 import nbformat
+import yaml
 
 from lstm_lib.claims import MIMETYPE, Claim, read_claims
+
+ROOT = Path(__file__).parents[2]
+REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))["repository"]["url"]
+NOTEBOOKS = sorted(
+    path for path in (ROOT / "chapters").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts
+)
 
 LARGEST_OUTPUT = 400_000
 LONGEST_CELL = 30

@@ -20,19 +20,15 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import yaml
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
+from tests.notebooks.hygiene import NOTEBOOKS, REPOSITORY, ROOT
+
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
-REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))["repository"]["url"]
 BASE = ("numpy", "torch", "matplotlib", "ipykernel")
-NOTEBOOKS = sorted(
-    path for path in (ROOT / "chapters").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts
-)
 LAST_CELL = """
 import json, sys, lstm_lib, torch
 print(json.dumps({"lstm_lib": lstm_lib.__file__, "torch": torch.__file__, "prefix": sys.prefix}))

@@ -1,19 +1,10 @@
 """Every stored notebook is whole, in order and clean; and the check notices one that is not."""
 
-from pathlib import Path
-
 import nbformat
 import pytest
-import yaml
 
 from lstm_lib.claims import MIMETYPE
-from tests.notebooks.hygiene import problems
-
-ROOT = Path(__file__).parents[2]
-REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))["repository"]["url"]
-NOTEBOOKS = sorted(
-    path for path in (ROOT / "chapters").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts
-)
+from tests.notebooks.hygiene import NOTEBOOKS, REPOSITORY, ROOT, problems
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: str(path.relative_to(ROOT)))
