@@ -2,7 +2,7 @@
 
 Mini-batches, clipping, validation, early stopping that keeps the best weights, and checkpoints
 from which an interrupted run goes on to the very result of an uninterrupted one. The order of the
-data in epoch k is a function of ``(seed, k)`` alone, so there is no random state to save.
+data and the masks of dropout in epoch k are functions of ``(seed, k)`` alone, so there is no random state to save.
 """
 
 import json
@@ -265,6 +265,7 @@ def _fingerprint(data):
 def _train_epoch(L, model, criterion, optimizer, train, epoch, settings):
     x, y, lengths = train
     order = np.random.default_rng([settings["seed"], epoch]).permutation(len(x))
+    L.reseed(model, (settings["seed"], epoch))
     total = norms = 0.0
     batches = range(0, len(x), settings["batch_size"])
     for start in batches:

@@ -17,7 +17,7 @@ from lstm_lib.numpy.losses import (
     MSELoss,
 )
 from lstm_lib.numpy.models import SequenceModel, device, evaluate, predict, value_and_grad
-from lstm_lib.numpy.module import Module, Parameter
+from lstm_lib.numpy.module import Module, Parameter, reseed
 from lstm_lib.numpy.optim import (
     SGD,
     Adam,
@@ -57,5 +57,6 @@ __all__ = [
     "device",
     "evaluate",
     "predict",
+    "reseed",
     "value_and_grad",
 ]

@@ -7,6 +7,7 @@ each layer derives its own ``backward``.
 
 import numpy as np
 
+from lstm_lib.masks import MaskSource, as_seed
 from lstm_lib.parameters import to_numpy
 
 
@@ -71,6 +72,12 @@ class Module:
             if isinstance(value, Module):
                 yield name, value
 
+    def modules(self):
+        """Yield this module and every module below it, parents first."""
+        yield self
+        for _, child in self.named_children():
+            yield from child.modules()
+
     def named_parameters(self, prefix=""):
         """Yield ``(name, parameter)``, names joined by dots as in torch."""
         for name, value in vars(self).items():
@@ -131,6 +138,22 @@ class Module:
                 )
         for name, array in arrays.items():
             own[name].data = array.astype(own[name].dtype)
+
+
+def reseed(model, seed):
+    """Start the random masks of every layer of a model anew.
+
+    After the same `seed`, dropout, recurrent dropout and zoneout draw the same masks again, in both
+    engines. :func:`lstm_lib.training.fit` does this at the start of every epoch.
+
+    Parameters
+    ----------
+    model : Module
+    seed : int or sequence of ints
+    """
+    sources = (module for module in model.modules() if isinstance(module, MaskSource))
+    for index, module in enumerate(sources):
+        module.reseed((*as_seed(seed), index))
 
 
 def compute_dtype(parameter, *arrays):

@@ -26,6 +26,7 @@ from lstm_lib.torch.losses import (
     L1Loss,
     MSELoss,
 )
+from lstm_lib.torch.masks import reseed
 from lstm_lib.torch.models import SequenceModel, device, evaluate, predict, value_and_grad
 from lstm_lib.torch.optim import clip_grad_norm_
 from lstm_lib.torch.recurrent import GRU, LSTM, RNN
@@ -58,5 +59,6 @@ __all__ = [
     "device",
     "evaluate",
     "predict",
+    "reseed",
     "value_and_grad",
 ]
