@@ -7,6 +7,7 @@ What lives where:
 
     equations    one step of an LSTM and its derivative: the mathematics, once
     parameters   names, shapes, gate order and initial values of the weights
+    normalisation  layer normalisation and its derivative
     masks        random masks that can be repeated, for dropout and its relatives
     numpy        the NumPy engine: layers, losses, optimisers, all with ``backward``
     torch        the torch engine: the same names on autograd and CUDA

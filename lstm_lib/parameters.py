@@ -156,6 +156,59 @@ def set_forget_bias(values, forget_bias, hidden_size):
         values[name][gate_rows("f", hidden_size)] = value
 
 
+def set_chrono_bias(values, max_lag, hidden_size, rng=None):
+    r"""Write Tallec and Ollivier's chrono initialisation into an LSTM's biases, in place.
+
+    A forget gate f remembers for about :math:`1 / (1 - f)` steps. So that the units of a layer span all
+    time scales up to :math:`T_{\max}`,
+
+    .. math::  b_f = \log u, \quad u \sim U(1, T_{\max} - 1), \qquad b_i = -b_f
+
+    go into ``bias_ih`` and zeros into the same rows of ``bias_hh``. The other rows are left alone.
+
+    Parameters
+    ----------
+    values : dict of str to array
+        All parameters of the layer, under torch's names: NumPy arrays or torch tensors.
+    max_lag : float
+        :math:`T_{\max}`, the longest dependency expected, in steps; above 2.
+    hidden_size : int
+    rng : int or numpy.random.Generator, optional
+
+    Raises
+    ------
+    ValueError
+        If `max_lag` is not above 2, or the layer has no biases.
+
+    References
+    ----------
+    C. Tallec, Y. Ollivier, Can recurrent neural networks warp time?, ICLR 2018.
+
+    Examples
+    --------
+    >>> values = {"bias_ih_l0": np.ones(8), "bias_hh_l0": np.ones(8)}
+    >>> set_chrono_bias(values, 100, 2, rng=0)
+    >>> values["bias_ih_l0"].round(2)
+    array([-4.15, -3.31,  4.15,  3.31,  1.  ,  1.  ,  1.  ,  1.  ])
+    >>> values["bias_hh_l0"]
+    array([0., 0., 0., 0., 1., 1., 1., 1.])
+    """
+    if not 2 < max_lag < math.inf:
+        raise ValueError(f"max_lag of chrono initialisation must be above 2 steps, got {max_lag}")
+    biases = [name for name in values if name.startswith("bias_ih")]
+    if not biases:
+        raise ValueError("chrono initialisation needs a layer with biases: pass bias=True")
+    rng = np.random.default_rng(rng)
+    i, f = gate_rows("i", hidden_size), gate_rows("f", hidden_size)
+    for name in biases:
+        drawn = np.log(rng.uniform(1, max_lag - 1, hidden_size))
+        recurrent = values[name.replace("bias_ih", "bias_hh")]
+        for rows, value in ((i, -drawn), (f, drawn)):
+            bias = values[name]
+            bias[rows] = bias.new_tensor(value) if hasattr(bias, "new_tensor") else value
+            recurrent[rows] = 0
+
+
 def to_numpy(value):
     """Return an array of either engine, or anything like an array, as a NumPy array.
 

@@ -77,3 +77,31 @@ def test_precision_and_reproducibility():
     assert T.LSTM(2, 3, dtype=torch.float64).weight_ih_l0.dtype == torch.float64
     a, b = N.LSTM(2, 3, rng=1), N.LSTM(2, 3, rng=1, dtype=np.float64)
     assert np.array_equal(a.weight_ih_l0.data, b.weight_ih_l0.data.astype(np.float32))
+
+
+@pytest.mark.parametrize("convert", [np.array, torch.tensor], ids=["numpy", "torch"])
+def test_chrono_biases_span_the_time_scales(convert):
+    hidden, max_lag = 2000, 400
+    shapes = parameters.recurrent_shapes(4, 1, hidden, num_layers=2)
+    biases = {name: convert(np.full(s, 9.0)) for name, s in shapes.items() if "bias" in name}
+    parameters.set_chrono_bias(biases, max_lag, hidden, rng=0)
+    i, f, g, o = (parameters.gate_rows(gate, hidden) for gate in "ifgo")
+    drawn = []
+    for layer in ("l0", "l1"):
+        ih, hh = (np.asarray(biases[f"bias_{part}_{layer}"]) for part in ("ih", "hh"))
+        assert np.array_equal(ih[i], -ih[f])
+        assert not hh[i].any() and not hh[f].any()
+        assert (ih[g] == 9).all() and (ih[o] == 9).all() and (hh[g] == 9).all()
+        drawn.append(np.exp(ih[f]))
+        assert 1 <= drawn[-1].min() < 5 and max_lag - 6 < drawn[-1].max() <= max_lag - 1
+        assert drawn[-1].mean() == pytest.approx(max_lag / 2, rel=0.05)
+    assert not np.array_equal(*drawn)
+
+
+def test_chrono_refuses_what_it_cannot_do():
+    biases = {"bias_ih_l0": np.zeros(8), "bias_hh_l0": np.zeros(8)}
+    for wrong in (2, -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="max_lag .* must be above 2 steps, got"):
+            parameters.set_chrono_bias(biases, wrong, 2)
+    with pytest.raises(ValueError, match="needs a layer with biases"):
+        parameters.set_chrono_bias({"weight_ih_l0": np.zeros((8, 1))}, 10, 2)
