@@ -11,7 +11,7 @@ What lives where:
     masks        random masks that can be repeated, for dropout and its relatives
     numpy        the NumPy engine: layers, losses, optimisers, all with ``backward``
     torch        the torch engine: the same names on autograd and CUDA
-    gradcheck    complex step and central differences, with a readable report
+    gradcheck    complex step, differences and Taylor slope, with readable reports
     probe        what every gate does at every step
     training     ``fit()``: one training loop for both engines, with checkpoints
     checkpoints  weights on disk as safetensors, written atomically
