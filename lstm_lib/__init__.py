@@ -15,7 +15,8 @@ What lives where:
     probe        what every gate does at every step
     training     ``fit()``: one training loop for both engines, with checkpoints
     checkpoints  weights on disk as safetensors, written atomically
-    data         windows, scaling, baselines and real data sets
+    files        files that are whole or not there
+    data         windows, scaling, baselines, text and real data sets
     claims       ``claim()``: state, check and record one result
     figures      the figure style of the book and its own plots
 

@@ -5,12 +5,11 @@ leaves either the old file or the new one.
 """
 
 import json
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
+from lstm_lib.files import write_atomically
 from lstm_lib.parameters import to_numpy
 
 
@@ -64,22 +63,6 @@ def load_arrays(path):
             "it is corrupt or of another kind. Delete it or give another path"
         ) from error
     return arrays, notes
-
-
-def write_atomically(path, data):
-    """Write bytes to `path` through a temporary file in the same folder."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def save_weights(model, path):

@@ -1,10 +1,11 @@
-"""Data for forecasting: cut it, scale it, judge it, and read it from disk.
+"""Data: cut it, scale it, encode it, judge it, and read it from disk.
 
 What lives where:
 
     windows     a series into windows and targets; splits by time; scalers; calendar features
     baselines   forecasts that need no network, and that a network has to beat
     metrics     errors with their definitions, and how sure we are of them
+    text        text into numbers, and numbers into batches
     corpora     real data sets, read from pinned pip packages and checked by SHA-256
 
 Everything here is NumPy. Nothing here knows an engine, and nothing here is a network.
