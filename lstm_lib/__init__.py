@@ -12,7 +12,7 @@ What lives where:
     numpy        the NumPy engine: layers, losses, optimisers, all with ``backward``
     torch        the torch engine: the same names on autograd and CUDA
     gradcheck    complex step, differences and Taylor slope, with readable reports
-    probe        what every gate does at every step
+    probe        every gate and its gradient at every step, Jacobians, how far memory reaches
     training     ``fit()``: one training loop for both engines, with checkpoints
     checkpoints  weights on disk as safetensors, written atomically
     files        files that are whole or not there
