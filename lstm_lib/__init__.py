@@ -9,6 +9,8 @@ What lives where:
     parameters   names, shapes, gate order and initial values of the weights
     normalisation  layer normalisation and its derivative
     masks        random masks that can be repeated, for dropout and its relatives
+    mixtures     mixtures of Gaussians that a network puts out: density, mean and samples
+    sampling     drawing the next token: temperature, top-k, nucleus
     numpy        the NumPy engine: layers, losses, optimisers, all with ``backward``
     torch        the torch engine: the same names on autograd and CUDA
     gradcheck    complex step, differences and Taylor slope, with readable reports

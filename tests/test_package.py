@@ -54,7 +54,19 @@ def test_both_engines_export_the_same_names():
 
 
 @pytest.mark.parametrize(
-    "name", ["LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell", "Linear", "SequenceModel"]
+    "name",
+    [
+        "LSTM",
+        "GRU",
+        "RNN",
+        "LSTMCell",
+        "GRUCell",
+        "RNNCell",
+        "Linear",
+        "SequenceModel",
+        "MixtureDensity",
+        "MDNLoss",
+    ],
 )
 def test_both_engines_take_the_same_arguments(name):
     ours, theirs = (inspect.signature(getattr(L, name)).parameters for L in (N, T))

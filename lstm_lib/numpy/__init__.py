@@ -16,6 +16,7 @@ from lstm_lib.numpy.losses import (
     L1Loss,
     MSELoss,
 )
+from lstm_lib.numpy.mixture import MDNLoss, MixtureDensity
 from lstm_lib.numpy.models import SequenceModel, device, evaluate, predict, value_and_grad
 from lstm_lib.numpy.module import Module, Parameter, reseed
 from lstm_lib.numpy.optim import (
@@ -44,7 +45,9 @@ __all__ = [
     "L1Loss",
     "LSTMCell",
     "Linear",
+    "MDNLoss",
     "MSELoss",
+    "MixtureDensity",
     "Module",
     "Parameter",
     "RMSprop",

@@ -27,6 +27,7 @@ from lstm_lib.torch.losses import (
     MSELoss,
 )
 from lstm_lib.torch.masks import reseed
+from lstm_lib.torch.mixture import MDNLoss, MixtureDensity
 from lstm_lib.torch.models import SequenceModel, device, evaluate, predict, value_and_grad
 from lstm_lib.torch.optim import clip_grad_norm_
 from lstm_lib.torch.recurrent import GRU, LSTM, RNN
@@ -46,7 +47,9 @@ __all__ = [
     "L1Loss",
     "LSTMCell",
     "Linear",
+    "MDNLoss",
     "MSELoss",
+    "MixtureDensity",
     "Module",
     "Parameter",
     "RMSprop",
