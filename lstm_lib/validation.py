@@ -188,3 +188,42 @@ def check_states(hx, names, expected, meaning, convert=None):
 
 STATE_MEANING = "(layers * directions, batch, hidden_size)"
 """The axes of a recurrent layer's states, for error messages."""
+
+
+def attention_options(score, hidden_size, query_size, key_size, scaled):
+    """Check how attention scores and return the sizes of query, key and hidden layer (or None)."""
+    one_of("score", score, ("dot", "general", "additive"))
+    query_size = positive_int("query_size", query_size)
+    key_size = positive_int("key_size", key_size)
+    if score == "dot" and query_size != key_size:
+        raise ValueError(
+            "score='dot' needs queries and keys of one size, got "
+            f"query_size={query_size} and key_size={key_size}; score='general' joins any two"
+        )
+    if scaled and score != "dot":
+        raise ValueError(f"scaled belongs to score='dot', got score={score!r}")
+    if score == "additive":
+        hidden_size = query_size if hidden_size is None else hidden_size
+        return query_size, key_size, positive_int("hidden_size", hidden_size)
+    if hidden_size is not None:
+        raise ValueError(f"hidden_size belongs to score='additive', got score={score!r}")
+    return query_size, key_size, None
+
+
+def attention_shapes(query, keys, values, query_size, key_size):
+    """Check the shapes of what attention reads."""
+    has_shape("query", query, (None, None, query_size), "(batch, queries, query_size)")
+    has_shape("keys", keys, (query[0], None, key_size), "(batch, keys, key_size)")
+    has_shape("values", values, (query[0], keys[1], None), "(batch, keys, value_size)")
+    for name, shape in (("query", query), ("keys", keys), ("values", values)):
+        if 0 in shape:
+            raise ValueError(f"{name} must not be empty, got shape {tuple(shape)}")
+
+
+def attention_mask_shape(shape, batch, queries, keys):
+    """Raise unless `shape` is that of a mask of keys, one for all queries or one a query."""
+    if tuple(shape) not in ((batch, keys), (batch, queries, keys)):
+        raise ValueError(
+            f"mask must have shape {(batch, keys)} = (batch, keys) or {(batch, queries, keys)} = "
+            f"(batch, queries, keys), got {tuple(shape)}"
+        )

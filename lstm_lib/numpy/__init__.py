@@ -7,6 +7,7 @@ call, adds to the ``grad`` of every parameter and returns the derivative by the 
 The names, arguments and shapes are those of :mod:`lstm_lib.torch`.
 """
 
+from lstm_lib.numpy.attention import Attention, AttentionPooling
 from lstm_lib.numpy.cells import GRUCell, LSTMCell, RNNCell
 from lstm_lib.numpy.layers import Linear
 from lstm_lib.numpy.losses import (
@@ -37,6 +38,8 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Attention",
+    "AttentionPooling",
     "BCEWithLogitsLoss",
     "CosineAnnealingLR",
     "CrossEntropyLoss",

@@ -17,6 +17,7 @@ from torch.nn.utils import clip_grad_value_
 from torch.optim import SGD, Adam, AdamW, RMSprop
 from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau, StepLR
 
+from lstm_lib.torch.attention import Attention, AttentionPooling
 from lstm_lib.torch.cells import GRUCell, LSTMCell, RNNCell
 from lstm_lib.torch.layers import Linear
 from lstm_lib.torch.losses import (
@@ -39,6 +40,8 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Attention",
+    "AttentionPooling",
     "BCEWithLogitsLoss",
     "CosineAnnealingLR",
     "CrossEntropyLoss",

@@ -58,6 +58,11 @@ def as_dtype(dtype):
     return found
 
 
+def one_stream(rng):
+    """Return what several layers can draw from in turn, so that they do not start with equal weights."""
+    return np.random.default_rng(rng) if _drawn_by_numpy(rng) else rng
+
+
 def _drawn_by_numpy(rng):
     return rng is not None and not isinstance(rng, torch.Generator)
 
