@@ -8,6 +8,7 @@ What lives where:
     equations    one step of an LSTM and its derivative: the mathematics, once
     parameters   names, shapes, gate order and initial values of the weights
     normalisation  layer normalisation and its derivative
+    convolution  lengths and padding of convolutions over time
     masks        random masks that can be repeated, for dropout and its relatives
     mixtures     mixtures of Gaussians that a network puts out: density, mean and samples
     sampling     drawing the next token: temperature, top-k, nucleus

@@ -138,6 +138,58 @@ def check_layers(rnn, head):
         )
 
 
+def check_padding_idx(padding_idx, num_embeddings):
+    """Return the row that `padding_idx` means, counted from the end if it is negative; None stays None."""
+    if padding_idx is None:
+        return None
+    try:
+        row = operator.index(padding_idx)
+    except TypeError:
+        raise TypeError(f"padding_idx must be an integer or None, got {padding_idx!r}") from None
+    if not -num_embeddings <= row < num_embeddings:
+        raise ValueError(
+            f"padding_idx must lie between {-num_embeddings} and {num_embeddings - 1}, got {row}"
+        )
+    return row % num_embeddings
+
+
+def check_indices(indices, is_integer, num_embeddings):
+    """Check an array or tensor of indices into `num_embeddings` rows."""
+    shape = tuple(indices.shape)
+    if not is_integer:
+        raise TypeError(f"indices must be integers, got an array of {indices.dtype}")
+    if 0 in shape:
+        raise ValueError(f"indices must not be empty, got shape {shape}")
+    lowest, highest = int(indices.min()), int(indices.max())
+    if lowest < 0 or highest >= num_embeddings:
+        raise ValueError(
+            f"indices must lie between 0 and {num_embeddings - 1}, got {lowest} to {highest}"
+        )
+
+
+def normalized_sizes(normalized_shape):
+    """Return `normalized_shape`, an int or a sequence of ints, as a tuple of positive ints."""
+    sizes = normalized_shape if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+    if not sizes:
+        raise ValueError("normalized_shape must name at least one axis, got ()")
+    return tuple(positive_int("normalized_shape", size) for size in sizes)
+
+
+def check_normalized(shape, sizes):
+    """Raise unless the last axes of `shape` are `sizes` and nothing is empty."""
+    if tuple(shape)[-len(sizes) :] != sizes:
+        raise ValueError(f"input must end in the axes {sizes}, got shape {tuple(shape)}")
+    if 0 in shape:
+        raise ValueError(f"input must not be empty, got shape {tuple(shape)}")
+
+
+def positive(name, value):
+    """Return `value` if it is a positive finite number, or raise a ValueError."""
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be positive, got {value}")
+    return value
+
+
 def check_fraction(name, value):
     """Return `value` if it lies in [0, 1), or raise a ValueError."""
     if not 0 <= value < 1:
