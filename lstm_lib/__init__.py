@@ -20,6 +20,7 @@ What lives where:
     checkpoints  weights on disk as safetensors, written atomically
     files        files that are whole or not there
     data         windows, scaling, baselines, text and real data sets
+    zoo          well-known LSTM bugs, each with its symptom and the check that catches it
     claims       ``claim()``: state, check and record one result
     figures      the figure style of the book and its own plots
 
