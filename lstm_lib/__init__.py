@@ -6,9 +6,11 @@
 What lives where:
 
     equations    one step of an LSTM and its derivative: the mathematics, once
+    variants     one step with peepholes, projection, coupled gate, layer norm, zoneout
     parameters   names, shapes, gate order and initial values of the weights
+    layout       what a recurrent layer is made of: options, names of weights and masks
+    kernels      the loops over time in NumPy, forward and backward, fast
     normalisation  layer normalisation and its derivative
-    convolution  lengths and padding of convolutions over time
     masks        random masks that can be repeated, for dropout and its relatives
     mixtures     mixtures of Gaussians that a network puts out: density, mean and samples
     sampling     drawing the next token: temperature, top-k, nucleus
@@ -20,7 +22,6 @@ What lives where:
     checkpoints  weights on disk as safetensors, written atomically
     files        files that are whole or not there
     data         windows, scaling, baselines, text and real data sets
-    zoo          well-known LSTM bugs, each with its symptom and the check that catches it
     claims       ``claim()``: state, check and record one result
     figures      the figure style of the book and its own plots
 

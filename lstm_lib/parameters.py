@@ -16,6 +16,9 @@ GATES = ("i", "f", "g", "o")
 GRU_GATES = ("r", "z", "n")
 """The order of the three blocks of H rows in every GRU weight and bias."""
 
+COUPLED_GATES = ("i", "g", "o")
+"""The order of the three blocks of an LSTM whose forget gate is one minus its input gate."""
+
 _GATES_BY_COUNT = {4: GATES, 3: GRU_GATES}
 
 
@@ -55,10 +58,22 @@ def suffixes(num_layers, bidirectional):
     return [f"l{layer}{direction}" for layer in range(num_layers) for direction in directions]
 
 
-def recurrent_shapes(gates, input_size, hidden_size, num_layers=1, bias=True, bidirectional=False):
+def recurrent_shapes(
+    gates,
+    input_size,
+    hidden_size,
+    num_layers=1,
+    bias=True,
+    bidirectional=False,
+    *,
+    proj_size=0,
+    peephole=False,
+    layer_norm=False,
+):
     """Return ``{name: shape}`` of all parameters of a recurrent layer, in torch's order.
 
-    `gates` is the number of blocks of H rows: 4 for an LSTM, 3 for a GRU, 1 for a plain RNN.
+    `gates` is the number of blocks of H rows: 4 for an LSTM (3 with coupled gates), 3 for a GRU, 1 for
+    a plain RNN. What the options of :mod:`lstm_lib.variants` add follows in every layer.
 
     >>> for name, shape in recurrent_shapes(4, 3, 5).items():
     ...     print(name, shape)
@@ -67,17 +82,34 @@ def recurrent_shapes(gates, input_size, hidden_size, num_layers=1, bias=True, bi
     bias_ih_l0 (20,)
     bias_hh_l0 (20,)
     """
-    rows = gates * hidden_size
+    rows, units = gates * hidden_size, proj_size or hidden_size
     directions = 2 if bidirectional else 1
     shapes = {}
     for index, suffix in enumerate(suffixes(num_layers, bidirectional)):
-        width = input_size if index < directions else hidden_size * directions
-        shapes[f"weight_ih_{suffix}"] = (rows, width)
-        shapes[f"weight_hh_{suffix}"] = (rows, hidden_size)
+        own = {
+            "weight_ih": (rows, input_size if index < directions else units * directions),
+            "weight_hh": (rows, units),
+        }
         if bias:
-            shapes[f"bias_ih_{suffix}"] = (rows,)
-            shapes[f"bias_hh_{suffix}"] = (rows,)
+            own |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+        if proj_size:
+            own["weight_hr"] = (proj_size, hidden_size)
+        if peephole:
+            own["weight_ch"] = (rows - hidden_size,)
+        if layer_norm:
+            own |= {"norm_ih": (rows,), "norm_hh": (rows,), "norm_c": (hidden_size,)}
+            if bias:
+                own["norm_c_bias"] = (hidden_size,)
+        shapes |= {f"{name}_{suffix}": shape for name, shape in own.items()}
     return shapes
+
+
+def with_unit_norms(values):
+    """Set the gains of layer normalisation to 1 and its shifts to 0, in place; return `values`."""
+    for name, value in values.items():
+        if name.startswith("norm_"):
+            value[...] = 0.0 if "bias" in name else 1.0
+    return values
 
 
 def uniform(shapes, fan, rng, dtype=np.float32):
@@ -100,7 +132,9 @@ def uniform(shapes, fan, rng, dtype=np.float32):
     return {name: rng.uniform(-bound, bound, shape).astype(dtype) for name, shape in shapes.items()}
 
 
-def recurrent_values(sizes, gates=4, *, forget_bias=None, rng=None, dtype=np.float32):
+def recurrent_values(
+    sizes, gates=4, *, forget_bias=None, chrono=None, coupled=False, rng=None, dtype=np.float32
+):
     r"""Initial values of all parameters of a recurrent layer, within :math:`\pm 1/\sqrt H`.
 
     Parameters
@@ -112,6 +146,10 @@ def recurrent_values(sizes, gates=4, *, forget_bias=None, rng=None, dtype=np.flo
     forget_bias : float, optional
         Sets an LSTM's forget bias: `forget_bias` in ``bias_ih`` and 0 in ``bias_hh``, so
         that it is not counted twice. None leaves it random.
+    chrono : float, optional
+        The longest lag for :func:`set_chrono_bias`.
+    coupled : bool
+        The rows are i, g, o, and the forget gate is one minus the input gate.
     rng : int or numpy.random.Generator, optional
     dtype : numpy dtype
 
@@ -122,7 +160,7 @@ def recurrent_values(sizes, gates=4, *, forget_bias=None, rng=None, dtype=np.flo
     Raises
     ------
     ValueError
-        If `forget_bias` is given for a layer without biases.
+        If `forget_bias` or `chrono` is given for a layer without biases, or both are.
 
     References
     ----------
@@ -137,13 +175,27 @@ def recurrent_values(sizes, gates=4, *, forget_bias=None, rng=None, dtype=np.flo
     """
     hidden_size = sizes["hidden_size"]
     shapes = recurrent_shapes(gates, **sizes)
-    values = uniform(shapes, hidden_size, np.random.default_rng(rng), dtype)
-    set_forget_bias(values, forget_bias, hidden_size)
+    rng = np.random.default_rng(rng)
+    values = with_unit_norms(uniform(shapes, hidden_size, rng, dtype))
+    set_gate_biases(values, hidden_size, forget_bias, chrono, coupled, rng)
     return values
 
 
-def set_forget_bias(values, forget_bias, hidden_size):
-    """Write `forget_bias` into the f rows of every ``bias_ih`` and 0 into ``bias_hh``, in place."""
+def set_gate_biases(values, hidden_size, forget_bias=None, chrono=None, coupled=False, rng=None):
+    """Apply :func:`set_forget_bias` or :func:`set_chrono_bias`, if either is asked for, in place."""
+    if forget_bias is not None and chrono is not None:
+        raise ValueError("forget_bias and chrono both set the forget gate's bias: pass one of them")
+    if chrono is not None:
+        set_chrono_bias(values, chrono, hidden_size, rng, coupled=coupled)
+    set_forget_bias(values, forget_bias, hidden_size, coupled=coupled)
+
+
+def set_forget_bias(values, forget_bias, hidden_size, *, coupled=False):
+    r"""Write `forget_bias` into the f rows of every ``bias_ih`` and 0 into ``bias_hh``, in place.
+
+    Where the gates are coupled, :math:`f = 1 - \sigma(a_i) = \sigma(-a_i)`: the i rows take the
+    negative value.
+    """
     if forget_bias is None:
         return
     biases = [name for name in values if name.startswith("bias_")]
@@ -151,12 +203,12 @@ def set_forget_bias(values, forget_bias, hidden_size):
         raise ValueError(
             "forget_bias needs a layer with biases: pass bias=True or forget_bias=None"
         )
+    rows, sign = gate_rows("i" if coupled else "f", hidden_size), -1 if coupled else 1
     for name in biases:
-        value = float(forget_bias) if name.startswith("bias_ih") else 0.0
-        values[name][gate_rows("f", hidden_size)] = value
+        values[name][rows] = sign * float(forget_bias) if name.startswith("bias_ih") else 0.0
 
 
-def set_chrono_bias(values, max_lag, hidden_size, rng=None):
+def set_chrono_bias(values, max_lag, hidden_size, rng=None, *, coupled=False):
     r"""Write Tallec and Ollivier's chrono initialisation into an LSTM's biases, in place.
 
     A forget gate f remembers for about :math:`1 / (1 - f)` steps. So that the units of a layer span all
@@ -174,6 +226,8 @@ def set_chrono_bias(values, max_lag, hidden_size, rng=None):
         :math:`T_{\max}`, the longest dependency expected, in steps; above 2.
     hidden_size : int
     rng : int or numpy.random.Generator, optional
+    coupled : bool
+        The layer has no rows f: i alone is written.
 
     Raises
     ------
@@ -199,12 +253,12 @@ def set_chrono_bias(values, max_lag, hidden_size, rng=None):
     if not biases:
         raise ValueError("chrono initialisation needs a layer with biases: pass bias=True")
     rng = np.random.default_rng(rng)
-    i, f = gate_rows("i", hidden_size), gate_rows("f", hidden_size)
+    signs = {"i": -1} if coupled else {"i": -1, "f": 1}
     for name in biases:
         drawn = np.log(rng.uniform(1, max_lag - 1, hidden_size))
         recurrent = values[name.replace("bias_ih", "bias_hh")]
-        for rows, value in ((i, -drawn), (f, drawn)):
-            bias = values[name]
+        for gate, sign in signs.items():
+            bias, rows, value = values[name], gate_rows(gate, hidden_size), sign * drawn
             bias[rows] = bias.new_tensor(value) if hasattr(bias, "new_tensor") else value
             recurrent[rows] = 0
 
@@ -236,25 +290,3 @@ def linear_values(in_features, out_features, bias=True, *, rng=None, dtype=np.fl
     if bias:
         shapes["bias"] = (out_features,)
     return uniform(shapes, in_features, np.random.default_rng(rng), dtype)
-
-
-def conv_values(in_channels, out_channels, kernel_size, bias=True, *, rng=None, dtype=np.float32):
-    r"""Initial ``weight`` (out, in, K) and ``bias`` (out,) of a convolution over time.
-
-    Both are drawn from :math:`U(-1/\sqrt{\text{in} \cdot K}, 1/\sqrt{\text{in} \cdot K})`, PyTorch's
-    default.
-    """
-    shapes = {"weight": (out_channels, in_channels, kernel_size)}
-    if bias:
-        shapes["bias"] = (out_channels,)
-    return uniform(shapes, in_channels * kernel_size, np.random.default_rng(rng), dtype)
-
-
-def embedding_values(
-    num_embeddings, embedding_dim, padding_idx=None, *, rng=None, dtype=np.float32
-):
-    """Initial ``weight`` of an embedding, normal with mean 0 and variance 1; the padding row is zero."""
-    weight = np.random.default_rng(rng).normal(size=(num_embeddings, embedding_dim)).astype(dtype)
-    if padding_idx is not None:
-        weight[padding_idx] = 0
-    return {"weight": weight}

@@ -58,7 +58,7 @@ def has_shape(name, shape, expected, meaning):
         raise ValueError(f"{name} must have shape {wanted} = {meaning}, got {shape}")
 
 
-def sequence_shape(shape, input_size, batch_first):
+def sequence_shape(shape, input_size, batch_first, single=False):
     """Check the shape of a batch of sequences and return its ``(steps, batch)``.
 
     Parameters
@@ -69,18 +69,27 @@ def sequence_shape(shape, input_size, batch_first):
         The number of features I that the layer was built for.
     batch_first : bool
         Which of the two layouts the layer reads.
+    single : bool
+        One sequence ``(T, I)`` is accepted too; its batch is returned as None.
     """
     shape = tuple(shape)
     layout = "(batch, steps, input_size)" if batch_first else "(steps, batch, input_size)"
-    if len(shape) != 3:
-        raise ValueError(f"input must have 3 axes {layout}, got {len(shape)} with shape {shape}")
-    if shape[2] != input_size:
+    if single and len(shape) == 2:
+        layout = "(steps, input_size)"
+    elif len(shape) != 3:
+        also = ", or 2 axes (steps, input_size)" if single else ""
+        raise ValueError(
+            f"input must have 3 axes {layout}{also}, got {len(shape)} with shape {shape}"
+        )
+    if shape[-1] != input_size:
         raise ValueError(
             f"input must have {input_size} features on its last axis {layout}, "
-            f"got {shape[2]} with shape {shape}"
+            f"got {shape[-1]} with shape {shape}"
         )
     if 0 in shape:
         raise ValueError(f"input {layout} must not be empty, got shape {shape}")
+    if len(shape) == 2:
+        return shape[0], None
     return (shape[1], shape[0]) if batch_first else (shape[0], shape[1])
 
 
@@ -138,58 +147,6 @@ def check_layers(rnn, head):
         )
 
 
-def check_padding_idx(padding_idx, num_embeddings):
-    """Return the row that `padding_idx` means, counted from the end if it is negative; None stays None."""
-    if padding_idx is None:
-        return None
-    try:
-        row = operator.index(padding_idx)
-    except TypeError:
-        raise TypeError(f"padding_idx must be an integer or None, got {padding_idx!r}") from None
-    if not -num_embeddings <= row < num_embeddings:
-        raise ValueError(
-            f"padding_idx must lie between {-num_embeddings} and {num_embeddings - 1}, got {row}"
-        )
-    return row % num_embeddings
-
-
-def check_indices(indices, is_integer, num_embeddings):
-    """Check an array or tensor of indices into `num_embeddings` rows."""
-    shape = tuple(indices.shape)
-    if not is_integer:
-        raise TypeError(f"indices must be integers, got an array of {indices.dtype}")
-    if 0 in shape:
-        raise ValueError(f"indices must not be empty, got shape {shape}")
-    lowest, highest = int(indices.min()), int(indices.max())
-    if lowest < 0 or highest >= num_embeddings:
-        raise ValueError(
-            f"indices must lie between 0 and {num_embeddings - 1}, got {lowest} to {highest}"
-        )
-
-
-def normalized_sizes(normalized_shape):
-    """Return `normalized_shape`, an int or a sequence of ints, as a tuple of positive ints."""
-    sizes = normalized_shape if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
-    if not sizes:
-        raise ValueError("normalized_shape must name at least one axis, got ()")
-    return tuple(positive_int("normalized_shape", size) for size in sizes)
-
-
-def check_normalized(shape, sizes):
-    """Raise unless the last axes of `shape` are `sizes` and nothing is empty."""
-    if tuple(shape)[-len(sizes) :] != sizes:
-        raise ValueError(f"input must end in the axes {sizes}, got shape {tuple(shape)}")
-    if 0 in shape:
-        raise ValueError(f"input must not be empty, got shape {tuple(shape)}")
-
-
-def positive(name, value):
-    """Return `value` if it is a positive finite number, or raise a ValueError."""
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{name} must be positive, got {value}")
-    return value
-
-
 def check_fraction(name, value):
     """Return `value` if it lies in [0, 1), or raise a ValueError."""
     if not 0 <= value < 1:
@@ -205,7 +162,7 @@ def mask_shape(shape, full):
         )
 
 
-def check_states(hx, names, expected, meaning, convert=None):
+def check_states(hx, names, shapes, meaning, convert=None):
     """Check a state, one array or a pair of them, and return its parts as a tuple.
 
     Parameters
@@ -213,10 +170,10 @@ def check_states(hx, names, expected, meaning, convert=None):
     hx : array or pair of arrays
     names : sequence of str
         What the parts are called; one name for a single array.
-    expected : tuple of int
+    shapes : sequence of tuple of int
         Shape of every part.
-    meaning : str
-        Names of the axes.
+    meaning : str or callable
+        Names of the axes, or what gives them for the name of a part.
     convert : callable, optional
         Applied to every part before its shape is looked at.
     """
@@ -233,49 +190,16 @@ def check_states(hx, names, expected, meaning, convert=None):
             ) from None
     if convert is not None:
         parts = tuple(convert(part) for part in parts)
-    for name, part in zip(names, parts, strict=True):
-        has_shape(name, part.shape, expected, meaning)
+    for name, part, shape in zip(names, parts, shapes, strict=True):
+        has_shape(name, part.shape, shape, meaning(name) if callable(meaning) else meaning)
     return parts
 
 
-STATE_MEANING = "(layers * directions, batch, hidden_size)"
-"""The axes of a recurrent layer's states, for error messages."""
+def state_meaning(name, proj_size=0, batched=True):
+    """Name the axes of a recurrent layer's state, for error messages.
 
-
-def attention_options(score, hidden_size, query_size, key_size, scaled):
-    """Check how attention scores and return the sizes of query, key and hidden layer (or None)."""
-    one_of("score", score, ("dot", "general", "additive"))
-    query_size = positive_int("query_size", query_size)
-    key_size = positive_int("key_size", key_size)
-    if score == "dot" and query_size != key_size:
-        raise ValueError(
-            "score='dot' needs queries and keys of one size, got "
-            f"query_size={query_size} and key_size={key_size}; score='general' joins any two"
-        )
-    if scaled and score != "dot":
-        raise ValueError(f"scaled belongs to score='dot', got score={score!r}")
-    if score == "additive":
-        hidden_size = query_size if hidden_size is None else hidden_size
-        return query_size, key_size, positive_int("hidden_size", hidden_size)
-    if hidden_size is not None:
-        raise ValueError(f"hidden_size belongs to score='additive', got score={score!r}")
-    return query_size, key_size, None
-
-
-def attention_shapes(query, keys, values, query_size, key_size):
-    """Check the shapes of what attention reads."""
-    has_shape("query", query, (None, None, query_size), "(batch, queries, query_size)")
-    has_shape("keys", keys, (query[0], None, key_size), "(batch, keys, key_size)")
-    has_shape("values", values, (query[0], keys[1], None), "(batch, keys, value_size)")
-    for name, shape in (("query", query), ("keys", keys), ("values", values)):
-        if 0 in shape:
-            raise ValueError(f"{name} must not be empty, got shape {tuple(shape)}")
-
-
-def attention_mask_shape(shape, batch, queries, keys):
-    """Raise unless `shape` is that of a mask of keys, one for all queries or one a query."""
-    if tuple(shape) not in ((batch, keys), (batch, queries, keys)):
-        raise ValueError(
-            f"mask must have shape {(batch, keys)} = (batch, keys) or {(batch, queries, keys)} = "
-            f"(batch, queries, keys), got {tuple(shape)}"
-        )
+    >>> state_meaning("h_0")
+    '(layers * directions, batch, hidden_size)'
+    """
+    size = "proj_size" if proj_size and name.lstrip("d").startswith("h") else "hidden_size"
+    return f"(layers * directions, {'batch, ' * batched}{size})"

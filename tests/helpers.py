@@ -23,6 +23,7 @@ class Problem:
     d_output: np.ndarray
     d_hx: object
     lengths: list | None
+    masks: dict | None = None
 
 
 def random_problem(
@@ -35,13 +36,15 @@ def random_problem(
     hidden=5,
     dtype=np.float64,
     lengths=None,
+    masks=False,
     **options,
 ):
-    """Draw a problem with non-zero biases, states and derivatives of every output."""
+    """Draw a problem with non-zero biases, states and derivatives of every output, and with `masks`."""
     rng = np.random.default_rng(seed)
     options = dict(input_size=inputs, hidden_size=hidden, **options)
     layers, directions = options.get("num_layers", 1), 2 if options.get("bidirectional") else 1
-    shapes = {n: p.shape for n, p in getattr(N, kind)(**options).named_parameters()}
+    layer = getattr(N, kind)(**options)
+    shapes = {n: p.shape for n, p in layer.named_parameters()}
     state = {
         name: rng.normal(scale=0.6, size=shape).astype(dtype) for name, shape in shapes.items()
     }
@@ -50,13 +53,19 @@ def random_problem(
     def draw(*shape):
         return rng.normal(size=shape).astype(dtype)
 
+    units = options.get("proj_size") or hidden
+
     def draw_state():
-        shape = (layers * directions, batch, hidden)
-        return (draw(*shape), draw(*shape)) if kind == "LSTM" else draw(*shape)
+        h, c = ((layers * directions, batch, size) for size in (units, hidden))
+        return (draw(*h), draw(*c)) if kind == "LSTM" else draw(*h)
 
     x, hx = draw(*leading, inputs), draw_state()
-    d_output = draw(*leading, hidden * directions)
-    return Problem(kind, options, state, x, hx, d_output, draw_state(), lengths)
+    d_output = draw(*leading, units * directions)
+    problem = Problem(kind, options, state, x, hx, d_output, draw_state(), lengths)
+    if masks:
+        layer.reseed(seed)
+        problem.masks = layer.draw_masks(steps, batch)
+    return problem
 
 
 def as_states(hx):
@@ -69,7 +78,7 @@ def solve_numpy(problem):
     dtype = problem.x.dtype
     layer = getattr(N, problem.kind)(**problem.options, dtype=dtype)
     layer.load_state_dict(problem.state)
-    output, final = layer(problem.x, problem.hx, lengths=problem.lengths)
+    output, final = layer(problem.x, problem.hx, lengths=problem.lengths, masks=problem.masks)
     dx, d_initial = layer.backward(problem.d_output, problem.d_hx)
     results = {"output": output, "dx": dx}
     results |= {f"{n}_n": s for n, s in zip("hc", as_states(final), strict=False)}
@@ -78,17 +87,21 @@ def solve_numpy(problem):
     return results
 
 
-def solve_torch(problem, reference=False):
+def solve_torch(problem, reference=False, backend="auto"):
     """Outputs and all gradients by the torch engine, or by ``torch.nn`` as the reference."""
     x = torch.tensor(problem.x, requires_grad=True)
     states = tuple(torch.tensor(s, requires_grad=True) for s in as_states(problem.hx))
     hx = states if problem.kind == "LSTM" else states[0]
-    layer = getattr(torch.nn if reference else T, problem.kind)(**problem.options, dtype=x.dtype)
+    options = problem.options if reference else problem.options | {"backend": backend}
+    layer = getattr(torch.nn if reference else T, problem.kind)(**options, dtype=x.dtype)
     layer.load_state_dict({name: torch.tensor(a) for name, a in problem.state.items()})
     if reference:
         output, final = _packed_call(layer, x, hx, problem.lengths)
     else:
-        output, final = layer(x, hx, lengths=problem.lengths)
+        masks = problem.masks
+        if masks is not None:
+            masks = {name: torch.tensor(mask) for name, mask in masks.items()}
+        output, final = layer(x, hx, lengths=problem.lengths, masks=masks)
     outputs = (output, *as_states(final))
     weights = (problem.d_output, *as_states(problem.d_hx))
     sum((torch.tensor(w) * y).sum() for w, y in zip(weights, outputs, strict=True)).backward()
@@ -97,6 +110,20 @@ def solve_torch(problem, reference=False):
     results |= {f"d{n}_0": s.grad for n, s in zip("hc", states, strict=False)}
     results |= {name: p.grad for name, p in layer.named_parameters()}
     return {name: value.detach().numpy() for name, value in results.items()}
+
+
+def solve_loop(problem):
+    """The torch engine by its loop of torch operations."""
+    return solve_torch(problem, backend="loop")
+
+
+def solve_fused(problem):
+    """The torch engine by the kernels as one node of the graph."""
+    return solve_torch(problem, backend="fused")
+
+
+SOLVERS = [solve_numpy, solve_loop, solve_fused]
+"""Our ways to compute a layer."""
 
 
 def _packed_call(lstm, x, hx, lengths):

@@ -43,8 +43,12 @@ def test_sizes(L, name):
 @ENGINES
 def test_shapes_of_input_and_state(L):
     lstm = L.LSTM(2, 3)
-    with raises(ValueError, "input must have 3 axes (steps, batch, input_size), got 2"):
-        lstm(zeros(L, 4, 2))
+    axes = "input must have 3 axes (steps, batch, input_size), or 2 axes (steps, input_size), got "
+    for wrong in ((2,), (4, 5, 2, 2)):
+        with raises(ValueError, f"{axes}{len(wrong)}"):
+            lstm(zeros(L, *wrong))
+    with raises(ValueError, "input must have 2 features on its last axis (steps, input_size)"):
+        lstm(zeros(L, 4, 5))
     with raises(ValueError, "input must have 2 features on its last axis"):
         lstm(zeros(L, 4, 1, 5))
     for empty in ((0, 1, 2), (4, 0, 2)):
@@ -59,7 +63,7 @@ def test_shapes_of_input_and_state(L):
     with raises(ValueError, "the state must be a pair (h_0, c_0)"):
         lstm(x, (right,))
     with raises(ValueError, "(batch, steps, input_size)"):
-        L.LSTM(2, 3, batch_first=True)(zeros(L, 4, 2))
+        L.LSTM(2, 3, batch_first=True)(zeros(L, 2))
 
 
 @ENGINES

@@ -1,5 +1,7 @@
 """The NumPy engine, the torch engine and torch.nn compute the same, gradients included."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from lstm_lib import equations
 from lstm_lib import numpy as N
 from lstm_lib import torch as T
 from tests.helpers import (
+    SOLVERS,
     TOLERANCE,
     as_states,
     assert_same,
@@ -30,6 +33,8 @@ OPTIONS = [
     dict(lengths=[3, 3, 3]),
     dict(lengths=[5, 2, 4], num_layers=2, bidirectional=True),
     dict(lengths=[1, 1, 1], batch_first=True),
+    dict(checkpoint_every=2, num_layers=2, lengths=[6, 1, 5]),
+    dict(checkpoint_every=4, bidirectional=True),
 ]
 
 
@@ -41,9 +46,10 @@ KINDS = pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 def test_three_implementations_agree(kind, options, dtype):
     problem = random_problem(7, kind=kind, dtype=dtype, **options)
-    reference = solve_torch(problem, reference=True)
-    assert_same(solve_numpy(problem), reference, TOLERANCE[dtype])
-    assert_same(solve_torch(problem), reference, TOLERANCE[dtype])
+    options = {n: v for n, v in problem.options.items() if n != "checkpoint_every"}
+    reference = solve_torch(replace(problem, options=options), reference=True)
+    for solve in SOLVERS:
+        assert_same(solve(problem), reference, TOLERANCE[dtype])
 
 
 @st.composite
@@ -69,16 +75,16 @@ def problems(draw):
 @given(problems())
 def test_three_implementations_agree_on_any_shape(problem):
     reference = solve_torch(problem, reference=True)
-    assert_same(solve_numpy(problem), reference, 1e-13)
-    assert_same(solve_torch(problem), reference, 1e-13)
+    for solve in SOLVERS:
+        assert_same(solve(problem), reference, 1e-13)
 
 
 def test_relu_networks_agree():
     for lengths in (None, [6, 1, 4]):
         problem = random_problem(8, kind="RNN", nonlinearity="relu", num_layers=2, lengths=lengths)
         reference = solve_torch(problem, reference=True)
-        assert_same(solve_numpy(problem), reference, 1e-13)
-        assert_same(solve_torch(problem), reference, 1e-13)
+        for solve in SOLVERS:
+            assert_same(solve(problem), reference, 1e-13)
 
 
 def test_the_fast_loop_is_the_readable_step_repeated():
@@ -99,7 +105,7 @@ def test_the_fast_loop_is_the_readable_step_repeated():
 @pytest.mark.parametrize("chunk_elements", [1, 100, 10**6])
 def test_the_backward_pass_does_not_depend_on_its_chunks(monkeypatch, chunk_elements):
     problem = random_problem(3, steps=9, lengths=[9, 2, 5])
-    monkeypatch.setattr("lstm_lib.numpy.kernels._CHUNK_ELEMENTS", chunk_elements)
+    monkeypatch.setattr("lstm_lib.kernels.lstm._CHUNK_ELEMENTS", chunk_elements)
     assert_same(solve_numpy(problem), solve_torch(problem, reference=True), 1e-13)
 
 
@@ -107,13 +113,13 @@ def test_long_sequence_at_realistic_size_in_float32():
     problem = random_problem(5, steps=100, batch=16, inputs=8, hidden=32, dtype=np.float32)
     problem.state = {name: array * np.float32(0.3) for name, array in problem.state.items()}
     reference = solve_torch(problem, reference=True)
-    assert_same(solve_numpy(problem), reference, 2e-6)
-    assert_same(solve_torch(problem), reference, 2e-6)
+    for solve in SOLVERS:
+        assert_same(solve(problem), reference, 2e-6)
 
 
 @KINDS
 @pytest.mark.parametrize("filling", [np.nan, np.inf, 1e30])
-@pytest.mark.parametrize("solve", [solve_numpy, solve_torch])
+@pytest.mark.parametrize("solve", SOLVERS)
 def test_padding_has_no_influence(kind, solve, filling):
     problem = random_problem(1, kind=kind, lengths=[6, 1, 4], num_layers=2, bidirectional=True)
     clean = solve(problem)
@@ -122,7 +128,7 @@ def test_padding_has_no_influence(kind, solve, filling):
     assert_same(solve(problem), clean, 0.0)
 
 
-@pytest.mark.parametrize("solve", [solve_numpy, solve_torch])
+@pytest.mark.parametrize("solve", SOLVERS)
 def test_derivative_of_outputs_past_the_end_has_no_influence(solve):
     problem = random_problem(1, lengths=[6, 1, 4], bidirectional=True)
     clean = solve(problem)

@@ -6,7 +6,8 @@ once for every step, in reverse order. ``zero_grad`` forgets them.
 
 import numpy as np
 
-from lstm_lib import equations, parameters
+from lstm_lib import equations
+from lstm_lib.layout import Layout
 from lstm_lib.numpy.module import Module, Parameter, check_device, compute_dtype
 from lstm_lib.validation import check_states, has_shape, one_of
 
@@ -14,20 +15,15 @@ from lstm_lib.validation import check_states, has_shape, one_of
 class _Cell(Module):
     """Base of the cells: weights, checks and the memory of calls."""
 
-    gates = 4
-    states = ("h", "c")
+    kind = "LSTM"
 
     def __init__(self, input_size, hidden_size, bias, *, dtype, device, rng, forget_bias=None):
         check_device(device)
-        self.input_size, self.hidden_size, _ = parameters.check_sizes(input_size, hidden_size)
-        self.bias = bias
-        values = parameters.recurrent_values(
-            dict(input_size=self.input_size, hidden_size=self.hidden_size, bias=bias),
-            self.gates,
-            forget_bias=forget_bias,
-            rng=rng,
-            dtype=np.float32 if dtype is None else dtype,
-        )
+        self.layout = Layout(self.kind, input_size, hidden_size, bias=bias)
+        self.input_size, self.hidden_size = self.layout.input_size, self.layout.hidden_size
+        self.bias, self.states = bias, self.layout.states
+        dtype = np.float32 if dtype is None else dtype
+        values = self.layout.values(rng=rng, dtype=dtype, forget_bias=forget_bias)
         for name, value in values.items():
             setattr(self, name.removesuffix("_l0"), Parameter(value))
         self._saved = []
@@ -40,7 +36,8 @@ class _Cell(Module):
         if hx is None:
             states = [np.zeros(expected, self.weight_ih.dtype)] * len(self.states)
         else:
-            states = check_states(hx, self.states, expected, "(batch, hidden_size)", np.asarray)
+            shapes = [expected] * len(self.states)
+            states = check_states(hx, self.states, shapes, "(batch, hidden_size)", np.asarray)
         weights = [parameter.data for parameter in self.parameters()]
         dtype = compute_dtype(self.weight_ih, x, *states, *weights)
         return [array.astype(dtype, copy=False) for array in (x, *states)]
@@ -157,8 +154,7 @@ class GRUCell(_Cell):
     ((3, 2), (3, 1), (3, 2))
     """
 
-    gates = 3
-    states = ("h",)
+    kind = "GRU"
 
     def __init__(
         self, input_size, hidden_size, bias=True, *, dtype=np.float32, device=None, rng=None
@@ -196,16 +192,15 @@ class RNNCell(_Cell):
     (3, 2)
     """
 
-    gates = 1
-    states = ("h",)
+    kind = "RNN"
 
     def __init__(
         self,
         input_size,
         hidden_size,
         bias=True,
-        *,
         nonlinearity="tanh",
+        *,
         dtype=np.float32,
         device=None,
         rng=None,

@@ -1,15 +1,14 @@
 """The recurrent layers of the NumPy engine: LSTM, GRU and RNN.
 
-What they share is in :mod:`lstm_lib.numpy.stack`, the loops over time in
-:mod:`lstm_lib.numpy.kernels` and :mod:`lstm_lib.numpy.simple_kernels`, the mathematics of one step in
-:mod:`lstm_lib.equations`.
+What they share is in :mod:`lstm_lib.numpy.stack`, the loops over time in :mod:`lstm_lib.kernels`, the
+mathematics of one step in :mod:`lstm_lib.equations` and :mod:`lstm_lib.variants`.
 """
 
 import numpy as np
 
-from lstm_lib.numpy import kernels, simple_kernels
+from lstm_lib.kernels import GRUKernel, LSTMKernel, RNNKernel, VariantKernel
+from lstm_lib.layout import Layout
 from lstm_lib.numpy.stack import Recurrent
-from lstm_lib.validation import one_of
 
 
 class LSTM(Recurrent):
@@ -42,10 +41,32 @@ class LSTM(Recurrent):
         Whether the layers have biases (two each, as torch has them).
     batch_first : bool
         Input and output are ``(B, T, ...)`` instead of ``(T, B, ...)``. States are not affected.
+    dropout : float
+        Probability of dropping an output of every layer but the last, in training mode.
     bidirectional : bool
         Adds a second direction that reads each sequence from its own last element.
+    proj_size : int
+        Size P of a projection :math:`h_t = W_{hr} (o_t \odot \tanh c_t)`; 0 for none.
     forget_bias : float, optional
         Value of the forget gate's bias; written to ``bias_ih``, with 0 in ``bias_hh``.
+    chrono : float, optional
+        Longest lag of the chrono initialisation, :func:`lstm_lib.parameters.set_chrono_bias`.
+    peephole : bool
+        The gates see the cell state, through ``weight_ch``.
+    coupled : bool
+        The forget gate is :math:`1 - i_t`: weights have 3H rows in the order i, g, o.
+    layer_norm : bool
+        Normalises both products and the cell that is read out.
+    recurrent_dropout : float
+        Probability of dropping a unit of :math:`h_{t-1}` where it enters the gates, in training mode;
+        the same units at every step.
+    zoneout : float or pair of float
+        Probability of keeping the old value of a unit of h and c instead of the new one.
+    checkpoint_every : int, optional
+        Remember the states of every so many steps alone and compute the rest again in the backward
+        pass: less memory, about a third more time.
+    backend : {"auto", "fused"}
+        Present so that both engines take the same arguments: this engine has one.
     dtype : numpy dtype or its name
         Precision of weights and computation, float32 by default.
     device : None or "cpu"
@@ -56,7 +77,14 @@ class LSTM(Recurrent):
     Raises
     ------
     ValueError
-        For a size below 1, or `forget_bias` without biases.
+        For a size below 1, a probability outside [0, 1), a `proj_size` that is not below
+        `hidden_size`, or `forget_bias` or `chrono` without biases.
+
+    Notes
+    -----
+    The equations of the options from `proj_size` to `zoneout` are those of
+    :func:`lstm_lib.variants.variant_step`; they combine. A layer with any of them runs the readable
+    steps instead of the fast loop.
 
     References
     ----------
@@ -82,41 +110,51 @@ class LSTM(Recurrent):
         num_layers=1,
         bias=True,
         batch_first=False,
-        *,
+        dropout=0.0,
         bidirectional=False,
+        proj_size=0,
+        *,
         forget_bias=None,
+        chrono=None,
+        peephole=False,
+        coupled=False,
+        layer_norm=False,
+        recurrent_dropout=0.0,
+        zoneout=0.0,
+        checkpoint_every=None,
+        backend="auto",
         dtype=np.float32,
         device=None,
         rng=None,
     ):
-        super().__init__(
+        layout = Layout(
+            "LSTM",
             input_size,
             hidden_size,
             num_layers,
             bias,
             batch_first,
-            bidirectional=bidirectional,
-            forget_bias=forget_bias,
+            dropout,
+            bidirectional,
+            proj_size,
+            peephole=peephole,
+            coupled=coupled,
+            layer_norm=layer_norm,
+            recurrent_dropout=recurrent_dropout,
+            zoneout=zoneout,
+            checkpoint_every=checkpoint_every,
+        )
+        kernel = VariantKernel(layout.extra, coupled) if layout.is_variant else LSTMKernel()
+        super().__init__(
+            layout,
+            kernel,
+            backend=backend,
             dtype=dtype,
             device=device,
             rng=rng,
+            forget_bias=forget_bias,
+            chrono=chrono,
         )
-
-    def _new_workspace(self, steps, batch, input_size, dtype):
-        return kernels.Workspace(steps, batch, input_size, self.hidden_size, dtype)
-
-    def _run_forward(self, x, states, weights, workspace, past_end):
-        weight_ih, weight_hh, bias_ih, bias_hh = weights
-        output, h_n, c_n = kernels.forward(
-            x, *states, weight_ih, weight_hh, bias_ih + bias_hh, workspace, past_end
-        )
-        return output, (h_n, c_n)
-
-    def _run_backward(self, d_output, d_states, weights, workspace, past_end):
-        dx, dh_0, dc_0, d_ih, d_hh, d_bias = kernels.backward(
-            d_output, *d_states, *weights[:2], workspace, past_end
-        )
-        return dx, (dh_0, dc_0), (d_ih, d_hh, d_bias, d_bias.copy())
 
 
 class GRU(Recurrent):
@@ -135,8 +173,10 @@ class GRU(Recurrent):
 
     Parameters
     ----------
-    input_size, hidden_size, num_layers, bias, batch_first, bidirectional, dtype, device, rng
+    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional
         As in :class:`LSTM`. Weights have 3H rows in the order r, z, n.
+    checkpoint_every, backend, dtype, device, rng
+        As in :class:`LSTM`.
 
     References
     ----------
@@ -153,9 +193,6 @@ class GRU(Recurrent):
     ((7, 2, 3), (15, 5))
     """
 
-    gates = 3
-    states = ("h",)
-
     def __init__(
         self,
         input_size,
@@ -163,36 +200,28 @@ class GRU(Recurrent):
         num_layers=1,
         bias=True,
         batch_first=False,
-        *,
+        dropout=0.0,
         bidirectional=False,
+        *,
+        checkpoint_every=None,
+        backend="auto",
         dtype=np.float32,
         device=None,
         rng=None,
     ):
-        super().__init__(
+        layout = Layout(
+            "GRU",
             input_size,
             hidden_size,
             num_layers,
             bias,
             batch_first,
-            bidirectional=bidirectional,
-            dtype=dtype,
-            device=device,
-            rng=rng,
+            dropout,
+            bidirectional,
+            checkpoint_every=checkpoint_every,
         )
-
-    def _new_workspace(self, steps, batch, input_size, dtype):
-        return simple_kernels.GRUWorkspace(steps, batch, self.hidden_size, dtype)
-
-    def _run_forward(self, x, states, weights, workspace, past_end):
-        output, h_n = simple_kernels.gru_forward(x, *states, *weights, workspace, past_end)
-        return output, (h_n,)
-
-    def _run_backward(self, d_output, d_states, weights, workspace, past_end):
-        dx, dh_0, *d_weights = simple_kernels.gru_backward(
-            d_output, *d_states, *weights[:2], workspace, past_end
-        )
-        return dx, (dh_0,), d_weights
+        kernel = GRUKernel()
+        super().__init__(layout, kernel, backend=backend, dtype=dtype, device=device, rng=rng)
 
 
 class RNN(Recurrent):
@@ -205,10 +234,12 @@ class RNN(Recurrent):
 
     Parameters
     ----------
-    input_size, hidden_size, num_layers, bias, batch_first, bidirectional, dtype, device, rng
+    input_size, hidden_size, num_layers
         As in :class:`LSTM`. Weights have H rows.
     nonlinearity : {"tanh", "relu"}
         :math:`\phi`.
+    bias, batch_first, dropout, bidirectional, checkpoint_every, backend, dtype, device, rng
+        As in :class:`LSTM`.
 
     References
     ----------
@@ -221,47 +252,34 @@ class RNN(Recurrent):
     ((7, 2, 5), True)
     """
 
-    gates = 1
-    states = ("h",)
-
     def __init__(
         self,
         input_size,
         hidden_size,
         num_layers=1,
+        nonlinearity="tanh",
         bias=True,
         batch_first=False,
-        *,
+        dropout=0.0,
         bidirectional=False,
-        nonlinearity="tanh",
+        *,
+        checkpoint_every=None,
+        backend="auto",
         dtype=np.float32,
         device=None,
         rng=None,
     ):
-        self.nonlinearity = one_of("nonlinearity", nonlinearity, ("tanh", "relu"))
-        super().__init__(
+        layout = Layout(
+            "RNN",
             input_size,
             hidden_size,
             num_layers,
             bias,
             batch_first,
-            bidirectional=bidirectional,
-            dtype=dtype,
-            device=device,
-            rng=rng,
+            dropout,
+            bidirectional,
+            nonlinearity=nonlinearity,
+            checkpoint_every=checkpoint_every,
         )
-
-    def _new_workspace(self, steps, batch, input_size, dtype):
-        return simple_kernels.RNNWorkspace(steps, batch, self.hidden_size, dtype)
-
-    def _run_forward(self, x, states, weights, workspace, past_end):
-        output, h_n = simple_kernels.rnn_forward(
-            x, *states, *weights, self.nonlinearity, workspace, past_end
-        )
-        return output, (h_n,)
-
-    def _run_backward(self, d_output, d_states, weights, workspace, past_end):
-        dx, dh_0, *d_weights = simple_kernels.rnn_backward(
-            d_output, *d_states, *weights[:2], self.nonlinearity, workspace, past_end
-        )
-        return dx, (dh_0,), d_weights
+        kernel = RNNKernel(nonlinearity)
+        super().__init__(layout, kernel, backend=backend, dtype=dtype, device=device, rng=rng)

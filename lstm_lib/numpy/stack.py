@@ -1,87 +1,89 @@
-"""What LSTM, GRU and RNN share: layers, directions, lengths, states and their backward pass.
+"""What LSTM, GRU and RNN share: layers, directions, lengths, masks, states and their backward pass.
 
-A subclass of :class:`Recurrent` says how one layer runs over time in one direction. This module knows
-no gate.
+This module knows no gate: how one layer runs over time in one direction is its kernel's business.
 """
 
 import numpy as np
 
-from lstm_lib import parameters
+from lstm_lib.kernels import Segmented
+from lstm_lib.layout import check_masks
+from lstm_lib.masks import MaskSource, as_seed
 from lstm_lib.numpy.module import Module, Parameter, check_device, compute_dtype
 from lstm_lib.validation import (
-    STATE_MEANING,
     check_states,
     has_shape,
+    one_of,
     sequence_lengths,
     sequence_shape,
+    state_meaning,
 )
+from lstm_lib.variants import VariantMasks
 
 _KEPT_WORKSPACES = 4
 
 
-class Recurrent(Module):
+class Recurrent(MaskSource, Module):
     """Base of the recurrent layers: everything but the recurrence itself.
 
-    A subclass sets `gates`, the number of blocks of H rows, and `states`, the names of the states
-    it carries, and defines :meth:`_run_forward`, :meth:`_run_backward` and :meth:`_new_workspace`.
+    Parameters
+    ----------
+    layout : lstm_lib.layout.Layout
+        Sizes and options; each is also an attribute of the layer.
+    kernel : kernel of :mod:`lstm_lib.kernels`
+        One layer in one direction.
+    backend, dtype, device, rng, **initial
+        As in the layers; `initial` are options of :func:`lstm_lib.parameters.recurrent_values`.
     """
 
-    gates = 4
-    states = ("h", "c")
-
-    def __init__(
-        self,
-        input_size,
-        hidden_size,
-        num_layers,
-        bias,
-        batch_first,
-        *,
-        bidirectional,
-        dtype,
-        device,
-        rng,
-        forget_bias=None,
-    ):
+    def __init__(self, layout, kernel, *, backend, dtype, device, rng, **initial):
         check_device(device)
-        sizes = parameters.check_sizes(input_size, hidden_size, num_layers)
-        self.input_size, self.hidden_size, self.num_layers = sizes
-        self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
-        values = parameters.recurrent_values(
-            dict(
-                input_size=self.input_size,
-                hidden_size=self.hidden_size,
-                num_layers=self.num_layers,
-                bias=bias,
-                bidirectional=bidirectional,
-            ),
-            self.gates,
-            forget_bias=forget_bias,
-            rng=rng,
-            dtype=np.float32 if dtype is None else dtype,
-        )
-        for name, value in values.items():
+        one_of("backend", backend, ("auto", "fused"))
+        self.layout = layout
+        for name in layout.__dataclass_fields__:
+            setattr(self, name, getattr(layout, name))
+        every = layout.checkpoint_every
+        self._kernel = kernel if every is None else Segmented(kernel, every)
+        rng = np.random.default_rng() if rng is None else rng
+        dtype = np.float32 if dtype is None else dtype
+        for name, value in layout.values(rng=rng, dtype=dtype, **initial).items():
             setattr(self, name, Parameter(value))
+        if layout.masks(1, 1):
+            self.reseed(as_seed(rng))
         self._workspaces = {}
         self._saved = None
 
     @property
+    def gates(self):
+        """Number of blocks of H rows of the weights."""
+        return len(self.layout.gates)
+
+    @property
+    def states(self):
+        """Names of the states that are carried."""
+        return self.layout.states
+
+    @property
     def directions(self):
         """2 for a bidirectional layer, else 1."""
-        return 2 if self.bidirectional else 1
+        return self.layout.directions
 
-    def forward(self, x, hx=None, lengths=None):
-        """Run the layers over a batch of sequences.
+    def forward(self, x, hx=None, lengths=None, masks=None):
+        """Run the layers over a batch of sequences, or over one sequence.
 
         Parameters
         ----------
-        x : array, shape (T, B, I), or (B, T, I) with ``batch_first``
+        x : array, shape (T, B, I), or (B, T, I) with ``batch_first``; (T, I) for one sequence
         hx : initial state, optional
             ``(h_0, c_0)`` for an LSTM, ``h_0`` for a GRU or RNN, each of shape
-            ``(layers * directions, B, H)``; zeros by default.
+            ``(layers * directions, B, H)``, without B for one sequence; zeros by default. With
+            ``proj_size=P`` the h have P units.
         lengths : sequence of int, optional
             Valid steps of each sequence, between 1 and T. What stands past the end has no
             influence on anything.
+        masks : dict of str to array, optional
+            What :meth:`draw_masks` returns, or your own of the same names and shapes, used in
+            training and evaluation mode alike. By default they are drawn in training mode and not
+            used in evaluation mode, where zoneout takes the mean of both states.
 
         Returns
         -------
@@ -93,32 +95,33 @@ class Recurrent(Module):
         Raises
         ------
         ValueError
-            For a wrong shape, an empty batch or a length outside 1 to T.
+            For a wrong shape, an empty batch, a length outside 1 to T or unknown masks.
         """
         x = np.asarray(x)
-        steps, batch = sequence_shape(x.shape, self.input_size, self.batch_first)
+        steps, batch = sequence_shape(x.shape, self.input_size, self.batch_first, single=True)
         initial = self._state_arrays(hx, batch, "{}_0")
         weights = [p.data for p in self.parameters()]
         dtype = compute_dtype(self.weight_ih_l0, x, *weights, *initial)
-        if self.batch_first:
-            x = x.swapaxes(0, 1)
         span = Span(lengths, steps, batch)
-        layer_input = span.without_padding(x).astype(dtype, copy=False)
+        masks = self._masks_of_pass(masks, span, dtype)
+        layer_input = span.without_padding(self._time_major(x)).astype(dtype, copy=False)
         runs, final = [], []
         for layer in range(self.num_layers):
             outputs = []
             for direction in range(self.directions):
                 run = _Run(self, layer, direction, span)
-                output, states = run.forward(layer_input, [s[run.index] for s in initial], dtype)
+                start = [s[run.index] for s in initial]
+                output, states = run.forward(layer_input, start, dtype, masks)
                 outputs.append(output)
                 runs.append(run)
                 final.append(states)
             layer_input = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)
-        self._saved = (runs, span, dtype)
-        output = span.with_padding(layer_input)
-        if self.batch_first:
-            output = np.ascontiguousarray(output.swapaxes(0, 1))
-        return output, self._as_state([np.stack(state) for state in zip(*final, strict=True)])
+            if f"dropout_l{layer}" in masks:
+                layer_input = layer_input * masks[f"dropout_l{layer}"]
+        self._saved = (runs, span, dtype, masks)
+        output = self._as_given(span.with_padding(layer_input), span)
+        final = [np.stack(state) for state in zip(*final, strict=True)]
+        return np.ascontiguousarray(output), self._as_state(final, span)
 
     def backward(self, d_output=None, d_hx=None):
         """Backpropagation through time for the latest forward pass.
@@ -144,57 +147,125 @@ class Recurrent(Module):
         """
         if self._saved is None:
             raise RuntimeError("backward needs a forward pass first: call the layer on an input")
-        runs, span, dtype = self._saved
+        runs, span, dtype, masks = self._saved
         d_layer = self._output_gradient(d_output, span, dtype)
+        batch = None if span.single else span.batch
         d_final = [
-            state.astype(dtype, copy=False)
-            for state in self._state_arrays(d_hx, span.batch, "d{}_n")
+            state.astype(dtype, copy=False) for state in self._state_arrays(d_hx, batch, "d{}_n")
         ]
         d_initial = [np.empty(state.shape, dtype) for state in d_final]
+        units = self.layout.units
         for layer in reversed(range(self.num_layers)):
+            if f"dropout_l{layer}" in masks:
+                d_layer = d_layer * masks[f"dropout_l{layer}"]
             d_below = 0
             for direction in range(self.directions):
                 run = runs[layer * self.directions + direction]
-                columns = slice(direction * self.hidden_size, (direction + 1) * self.hidden_size)
+                columns = slice(direction * units, (direction + 1) * units)
                 d_states = [state[run.index] for state in d_final]
                 d_input, d_start = run.backward(d_layer[..., columns], d_states)
                 for into, value in zip(d_initial, d_start, strict=True):
                     into[run.index] = value
                 d_below = d_below + d_input
             d_layer = d_below
-        dx = span.with_padding(d_layer)
-        return (dx.swapaxes(0, 1) if self.batch_first else dx), self._as_state(d_initial)
+        dx = self._as_given(span.with_padding(d_layer), span)
+        return dx, self._as_state(d_initial, span)
 
-    def _run_forward(self, x, states, weights, workspace, past_end):
-        """One layer and direction: return the output and the tuple of final states."""
-        raise TypeError(f"{type(self).__name__} does not say how it runs")
+    def draw_masks(self, steps, batch=1):
+        """Draw the random masks of one pass.
 
-    def _run_backward(self, d_output, d_states, weights, workspace, past_end):
-        """Return dx, the initial states' derivatives and those of W, U and the two biases."""
-        raise TypeError(f"{type(self).__name__} does not say how it runs backwards")
+        Parameters
+        ----------
+        steps, batch : int
 
-    def _as_state(self, arrays):
+        Returns
+        -------
+        dict of str to ndarray
+            ``dropout_l0``, ...: multipliers of a layer's output, in its shape; ``recurrent_l0``, ...:
+            multipliers (B, H) of the state that enters the gates; ``zoneout_h_l0``,
+            ``zoneout_c_l0``, ...: True where the old state is kept. Empty without such options.
+
+        Examples
+        --------
+        >>> from lstm_lib import numpy as L
+        >>> lstm = L.LSTM(2, 3, num_layers=2, dropout=0.5, rng=0)
+        >>> lstm.draw_masks(steps=4, batch=5)["dropout_l0"].shape
+        (4, 5, 3)
+        """
+        masks = {}
+        for name, (shape, kind, p) in self.layout.masks(steps, batch).items():
+            if kind == "dropout":
+                masks[name] = self.dropout_mask(shape, p, self.weight_ih_l0.dtype)
+            else:
+                masks[name] = self.coins(shape, p)
+        return masks
+
+    def _masks_of_pass(self, masks, span, dtype):
+        """The masks of a pass, time first and without padding; the mean of zoneout outside training."""
+        planned = self.layout.masks(span.steps, span.batch)
+        if masks is not None:
+            check_masks(masks, planned)
+        elif self.training:
+            masks = self.draw_masks(span.steps, span.batch)
+        else:
+            zoneout = {n: (s, p) for n, (s, kind, p) in planned.items() if kind == "zoneout"}
+            masks = {n: np.full(shape, p) for n, (shape, p) in zoneout.items()}
+        found = {}
+        for name, mask in masks.items():
+            mask = np.asarray(mask).astype(dtype)
+            if mask.ndim == 3:
+                mask = mask.swapaxes(0, 1) if self.batch_first else mask
+                mask = mask[: span.longest]
+            found[name] = mask
+        return found
+
+    def _time_major(self, x):
+        """A batch with the steps first."""
+        if x.ndim == 2:
+            return x[:, None]
+        return x.swapaxes(0, 1) if self.batch_first else x
+
+    def _as_given(self, x, span):
+        """From the steps first to the layout of the input."""
+        if span.single:
+            return x[:, 0]
+        return x.swapaxes(0, 1) if self.batch_first else x
+
+    def _as_state(self, arrays, span):
+        arrays = [a[:, 0] for a in arrays] if span.single else arrays
         return tuple(arrays) if len(self.states) > 1 else arrays[0]
 
     def _state_arrays(self, hx, batch, pattern):
-        """The state as a list of arrays, checked; zeros for None."""
-        expected = (self.num_layers * self.directions, batch, self.hidden_size)
+        """The state as a list of arrays with a batch axis, checked; zeros for None."""
+        shapes = self.layout.state_shapes(1 if batch is None else batch)
         if hx is None:
-            return [np.zeros(expected, self.weight_ih_l0.dtype)] * len(self.states)
+            return [np.zeros(shape, self.weight_ih_l0.dtype) for shape in shapes]
         names = [pattern.format(state) for state in self.states]
-        return check_states(hx, names, expected, STATE_MEANING, np.asarray)
+        if batch is not None:
+            return check_states(hx, names, shapes, self._state_meaning, np.asarray)
+        shapes = [(count, size) for count, _, size in shapes]
+        found = check_states(hx, names, shapes, self._state_meaning_of_one, np.asarray)
+        return [state[:, None] for state in found]
+
+    def _state_meaning(self, name):
+        return state_meaning(name, self.proj_size)
+
+    def _state_meaning_of_one(self, name):
+        return state_meaning(name, self.proj_size, batched=False)
 
     def _output_gradient(self, d_output, span, dtype):
-        width = self.hidden_size * self.directions
+        width = self.layout.units * self.directions
         if d_output is None:
             return np.zeros((span.longest, span.batch, width), dtype)
         d_output = np.asarray(d_output)
-        expected = (span.steps, span.batch, width)
-        if self.batch_first:
-            shape = (span.batch, span.steps, width)
-            has_shape("d_output", d_output.shape, shape, "output's shape")
-            d_output = d_output.swapaxes(0, 1)
+        if span.single:
+            expected = (span.steps, width)
+        elif self.batch_first:
+            expected = (span.batch, span.steps, width)
+        else:
+            expected = (span.steps, span.batch, width)
         has_shape("d_output", d_output.shape, expected, "output's shape")
+        d_output = self._time_major(d_output)
         return span.without_padding(d_output).astype(dtype, copy=False)
 
     def workspace(self, index, steps, batch, input_size, dtype):
@@ -202,7 +273,7 @@ class Recurrent(Module):
         key = (index, steps, batch, np.dtype(dtype))
         found = self._workspaces.pop(key, None)
         if found is None:
-            found = self._new_workspace(steps, batch, input_size, dtype)
+            found = self._kernel.workspace(steps, batch, input_size, self.hidden_size, dtype)
         self._workspaces[key] = found
         kept = _KEPT_WORKSPACES * self.num_layers * self.directions
         while len(self._workspaces) > kept:
@@ -216,24 +287,29 @@ class _Run:
     def __init__(self, layer, number, direction, span):
         self.layer, self.reverse, self.span = layer, bool(direction), span
         self.index = number * layer.directions + direction
-        suffix = f"l{number}" + ("_reverse" if direction else "")
-        names = ["weight_ih", "weight_hh"] + ["bias_ih", "bias_hh"] * layer.bias
-        self.parameters = [getattr(layer, f"{name}_{suffix}") for name in names]
+        self.suffix = layer.layout.suffixes[self.index]
+        self.parameters = [getattr(layer, f"{name}_{self.suffix}") for name in layer.layout.names]
 
     def weights(self, dtype):
-        """W, U and the two biases as arrays; zeros for absent biases."""
+        """The weights as arrays, in the kernel's order; zeros for absent biases."""
         arrays = [parameter.data for parameter in self.parameters]
-        if len(arrays) == 2:
-            arrays += [np.zeros(len(arrays[0]), dtype)] * 2
+        if not self.layer.bias:
+            arrays[2:2] = [np.zeros(len(arrays[0]), dtype)] * 2
         return arrays
 
-    def forward(self, x, states, dtype):
+    def forward(self, x, states, dtype, masks):
         steps, batch, width = x.shape
         self.dtype = dtype
         self.workspace = self.layer.workspace(self.index, steps, batch, width, dtype)
         x = self.span.turned(x) if self.reverse else x
-        output, final = self.layer._run_forward(
-            x, states, self.weights(dtype), self.workspace, self.span.past_end
+        states = tuple(state.astype(dtype, copy=False) for state in states)
+        output, final = self.layer._kernel.forward(
+            x,
+            states,
+            self.weights(dtype),
+            self.workspace,
+            self.span.past_end,
+            self._own_masks(masks),
         )
         self.span.clear_past_end(output)
         return (self.span.turned(output) if self.reverse else output), final
@@ -241,22 +317,37 @@ class _Run:
     def backward(self, d_output, d_states):
         if self.reverse:
             d_output = self.span.turned(d_output)
-        dx, d_initial, d_weights = self.layer._run_backward(
-            d_output, d_states, self.weights(self.dtype), self.workspace, self.span.past_end
+        dx, d_initial, d_weights = self.layer._kernel.backward(
+            d_output, d_states, self.weights(self.dtype), self.workspace
         )
-        for parameter, gradient in zip(self.parameters, d_weights, strict=False):
+        if not self.layer.bias:
+            d_weights = (*d_weights[:2], *d_weights[4:])
+        for parameter, gradient in zip(self.parameters, d_weights, strict=True):
             parameter.add_grad(gradient)
         return (self.span.turned(dx) if self.reverse else dx), d_initial
+
+    def _own_masks(self, masks):
+        """The masks of this layer and direction, in its own order of time; None without any."""
+        own = [masks.get(f"{name}_{self.suffix}") for name in VariantMasks._fields]
+        if all(mask is None for mask in own):
+            return None
+        recurrent, *zoneout = own
+        if self.reverse:
+            zoneout = [z if z is None else self.span.turned(z) for z in zoneout]
+        return VariantMasks(recurrent, *zoneout)
 
 
 class Span:
     """Where the sequences of a padded batch end, and what follows from it."""
 
     def __init__(self, lengths, steps, batch):
-        self.steps, self.batch, self.longest = steps, batch, steps
+        self.single = batch is None
+        self.steps, self.batch, self.longest = steps, 1 if self.single else batch, steps
         self.past_end = self.mirror = None
         if lengths is None:
             return
+        if self.single:
+            raise ValueError("lengths belong to a batch of sequences; this input is one sequence")
         lengths = np.array(sequence_lengths(lengths, steps, batch))
         self.longest = int(lengths.max())
         if lengths.min() < self.longest:

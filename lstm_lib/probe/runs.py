@@ -6,15 +6,9 @@ import numpy as np
 
 from lstm_lib.parameters import suffixes, to_numpy
 from lstm_lib.probe.cells import GRUInside, LSTMInside, RNNInside
-from lstm_lib.validation import STATE_MEANING, check_states, sequence_lengths, sequence_shape
+from lstm_lib.validation import check_states, sequence_lengths, sequence_shape, state_meaning
 
-_PLAIN = {
-    "peephole": False,
-    "coupled": False,
-    "layer_norm": False,
-    "zoneout": 0.0,
-    "proj_size": 0,
-}
+_NOT_STANDARD = ("peephole", "coupled", "layer_norm", "proj_size")
 
 
 @dataclass
@@ -84,16 +78,17 @@ def kind_of(layer):
     ValueError
         For an LSTM with options whose equations are not the standard ones.
     """
-    kind = {4: "LSTM", 3: "GRU", 1: "RNN"}.get(getattr(layer, "gates", None))
-    if kind is None:
+    layout = getattr(layer, "layout", None)
+    if layout is None or not hasattr(layer, "num_layers"):
         raise TypeError(f"probe looks into an LSTM, GRU or RNN, got {type(layer).__name__}")
-    for option, plain in _PLAIN.items():
-        value = getattr(layer, option, plain)
-        if value != plain:
-            raise ValueError(
-                f"probe knows the standard equations; this {kind} has {option}={value!r}"
-            )
-    return kind
+    options = {name: getattr(layout, name) for name in _NOT_STANDARD if getattr(layout, name)}
+    if any(layout.zoneout):
+        options["zoneout"] = layout.zoneout
+    for option, value in options.items():
+        raise ValueError(
+            f"probe knows the standard equations; this {layout.kind} has {option}={value!r}"
+        )
+    return layout.kind
 
 
 def inside(layer, suffix):
@@ -143,7 +138,7 @@ def states_of(whole, hx, pattern, dtype):
     if hx is None:
         return [np.zeros(expected, dtype)] * len(states)
     names = [pattern.format(state) for state in states]
-    checked = check_states(hx, names, expected, STATE_MEANING, to_numpy)
+    checked = check_states(hx, names, [expected] * len(names), state_meaning, to_numpy)
     return [_in_precision(state, dtype) for state in checked]
 
 

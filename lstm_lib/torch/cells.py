@@ -2,31 +2,32 @@
 
 from torch import nn
 
-from lstm_lib import equations, parameters
-from lstm_lib.torch.initial import register_recurrent
+from lstm_lib import equations
+from lstm_lib.layout import Layout
+from lstm_lib.torch.initial import register_layout
 from lstm_lib.validation import check_states, has_shape, one_of
 
 
 class _Cell(nn.Module):
     """Base of the cells: weights and checks."""
 
-    gates = 4
-    states = ("h", "c")
+    kind = "LSTM"
 
     def __init__(self, input_size, hidden_size, bias, *, dtype, device, rng, forget_bias=None):
         super().__init__()
-        self.input_size, self.hidden_size, _ = parameters.check_sizes(input_size, hidden_size)
-        self.bias = bias
-        sizes = dict(input_size=self.input_size, hidden_size=self.hidden_size, bias=bias)
+        self.layout = Layout(self.kind, input_size, hidden_size, bias=bias)
+        self.input_size, self.hidden_size = self.layout.input_size, self.layout.hidden_size
+        self.bias, self.states = bias, self.layout.states
         options = dict(dtype=dtype, device=device, rng=rng, forget_bias=forget_bias)
-        register_recurrent(self, sizes, self.gates, suffix=False, **options)
+        register_layout(self, self.layout, suffix=False, **options)
 
     def _states(self, x, hx):
         has_shape("input", x.shape, (None, self.input_size), "(batch, input_size)")
         expected = (x.shape[0], self.hidden_size)
         if hx is None:
             return (self.weight_ih.new_zeros(expected),) * len(self.states)
-        return check_states(hx, self.states, expected, "(batch, hidden_size)")
+        shapes = [expected] * len(self.states)
+        return check_states(hx, self.states, shapes, "(batch, hidden_size)")
 
     def _weights(self):
         biases = (self.bias_ih, self.bias_hh) if self.bias else (0.0, 0.0)
@@ -89,8 +90,7 @@ class GRUCell(_Cell):
     torch.Size([3, 2])
     """
 
-    gates = 3
-    states = ("h",)
+    kind = "GRU"
 
     def __init__(self, input_size, hidden_size, bias=True, *, dtype=None, device=None, rng=None):
         super().__init__(input_size, hidden_size, bias, dtype=dtype, device=device, rng=rng)
@@ -110,16 +110,15 @@ class RNNCell(_Cell):
     torch.Size([3, 2])
     """
 
-    gates = 1
-    states = ("h",)
+    kind = "RNN"
 
     def __init__(
         self,
         input_size,
         hidden_size,
         bias=True,
-        *,
         nonlinearity="tanh",
+        *,
         dtype=None,
         device=None,
         rng=None,

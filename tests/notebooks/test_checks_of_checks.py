@@ -119,8 +119,8 @@ def test_one_altered_number_of_a_real_notebook_is_red(tmp_path):
 FAULTS = [
     ("equations.py", "c_next = f * c + i * g", "c_next = f * c - i * g", "equations"),
     ("equations.py", "da_f = dc * c * f * (1 - f)", "da_f = -dc * c * f * (1 - f)", "gradients"),
-    ("numpy/kernels.py", "add(ig, fc, c)", "np.subtract(fc, ig, c)", "kernel"),
-    ("numpy/kernels.py", "multiply(dh, by_o, da_o)", "multiply(-dh, by_o, da_o)", "backward"),
+    ("kernels/lstm.py", "add(ig, fc, c)", "np.subtract(fc, ig, c)", "kernel"),
+    ("kernels/lstm.py", "multiply(dh, by_o, da_o)", "multiply(-dh, by_o, da_o)", "backward"),
 ]
 
 

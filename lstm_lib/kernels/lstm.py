@@ -1,4 +1,4 @@
-r"""One layer, one direction, all time steps: the loop that every NumPy LSTM runs.
+r"""The loop over time of the LSTM.
 
 The readable step is :func:`lstm_lib.equations.lstm_step`; this module computes the same
 numbers several times faster and is tested against it. For the small arrays of an LSTM step
@@ -57,7 +57,7 @@ class Workspace:
         self.h = self.z[:, I + 1 : I + 1 + H]
         self.c = self.s[:, 4]
         self.forward_views = [self._views_of_step(t) for t in range(T)]
-        self._backward = None
+        self.past_end = self._backward = None
 
     def _views_of_step(self, t):
         T, B, I, H = self.shape
@@ -108,115 +108,89 @@ class _BackwardBuffers:
         ]
 
 
-def forward(x, h_0, c_0, weight_ih, weight_hh, bias, workspace, past_end=None):
-    """Run all steps; results and all that the backward pass needs stay in `workspace`.
+class LSTMKernel:
+    """The standard LSTM; see :mod:`lstm_lib.kernels` for the three methods."""
 
-    Parameters
-    ----------
-    x : ndarray, shape (T, B, I)
-    h_0, c_0 : ndarray, shape (B, H)
-    weight_ih, weight_hh : ndarray, shapes (4H, I) and (4H, H), rows i, f, g, o
-    bias : ndarray, shape (4H,)
-        The sum of both biases; zeros for a layer without.
-    workspace : Workspace
-        Made for T steps of B sequences in the precision to compute in.
-    past_end : ndarray of bool, shape (T, B), optional
-        True where a step lies past the end of its sequence: the state is frozen there.
+    def workspace(self, steps, batch, input_size, hidden_size, dtype):
+        """Memory for T steps of B sequences."""
+        return Workspace(steps, batch, input_size, hidden_size, dtype)
 
-    Returns
-    -------
-    output : ndarray, shape (T, B, H)
-        The hidden state after every step (a copy).
-    h_n, c_n : ndarray, shape (B, H)
-    """
-    T = x.shape[0]
-    I, H = weight_ih.shape[1], weight_hh.shape[1]
-    w = workspace
-    w.z[:T, :I] = x.transpose(0, 2, 1)
-    w.h[0] = h_0.T
-    w.c[0] = c_0.T
-    weight = to_kernel_order(np.concatenate((weight_ih, bias[:, None], weight_hh), axis=1))
-    weight[: 3 * H] *= 0.5
-    weight = weight.astype(w.dtype, copy=False)
-    half = np.array(0.5, w.dtype)  # a 0-d array: half the call overhead of a Python float
-    first_end = _first_end(past_end, T)
-    dot, tanh, multiply, add, copyto = np.dot, np.tanh, np.multiply, np.add, np.copyto
-    for t, views in enumerate(w.forward_views):
-        z, gates, oif, if_, gc, ig_fc, ig, fc, c, tanh_c, o, h = views
-        dot(weight, z, gates)
-        tanh(gates, gates)
-        multiply(oif, half, oif)
-        add(oif, half, oif)
-        multiply(if_, gc, ig_fc)
-        add(ig, fc, c)
-        tanh(c, tanh_c)
-        multiply(o, tanh_c, h)
-        if t >= first_end:
-            copyto(c, w.c[t], where=past_end[t])
-            copyto(h, w.h[t], where=past_end[t])
-    output = np.ascontiguousarray(w.h[1:].transpose(0, 2, 1))
-    return output, w.h[T].T.copy(), w.c[T].T.copy()
+    def forward(self, x, states, weights, workspace, past_end=None, masks=None):
+        """Run all steps: output (T, B, H) and ``(h_n, c_n)``."""
+        weight_ih, weight_hh, bias_ih, bias_hh = weights
+        T, I, H = len(x), weight_ih.shape[1], weight_hh.shape[1]
+        w = workspace
+        w.past_end = past_end
+        w.z[:T, :I] = x.transpose(0, 2, 1)
+        w.h[0], w.c[0] = states[0].T, states[1].T
+        bias = (bias_ih + bias_hh)[:, None]
+        weight = to_kernel_order(np.concatenate((weight_ih, bias, weight_hh), axis=1))
+        weight[: 3 * H] *= 0.5
+        weight = weight.astype(w.dtype, copy=False)
+        half = np.array(0.5, w.dtype)  # a 0-d array: half the call overhead of a Python float
+        first_end = _first_end(past_end, T)
+        dot, tanh, multiply, add, copyto = np.dot, np.tanh, np.multiply, np.add, np.copyto
+        for t, views in enumerate(w.forward_views):
+            z, gates, oif, if_, gc, ig_fc, ig, fc, c, tanh_c, o, h = views
+            dot(weight, z, gates)
+            tanh(gates, gates)
+            multiply(oif, half, oif)
+            add(oif, half, oif)
+            multiply(if_, gc, ig_fc)
+            add(ig, fc, c)
+            tanh(c, tanh_c)
+            multiply(o, tanh_c, h)
+            if t >= first_end:
+                copyto(c, w.c[t], where=past_end[t])
+                copyto(h, w.h[t], where=past_end[t])
+        output = np.ascontiguousarray(w.h[1:].transpose(0, 2, 1))
+        return output, (w.h[T].T.copy(), w.c[T].T.copy())
 
-
-def backward(d_output, dh_n, dc_n, weight_ih, weight_hh, workspace, past_end=None):
-    """Backpropagation through time over the steps of the last :func:`forward`.
-
-    Parameters
-    ----------
-    d_output : ndarray, shape (T, B, H)
-        Derivative of the loss by the output of every step; zero past the end.
-    dh_n, dc_n : ndarray, shape (B, H)
-        Derivative by the final states.
-    weight_ih, weight_hh, workspace, past_end
-        As in :func:`forward`.
-
-    Returns
-    -------
-    dx : ndarray, shape (T, B, I)
-    dh_0, dc_0 : ndarray, shape (B, H)
-    d_weight_ih, d_weight_hh, d_bias : ndarray, rows i, f, g, o
-    """
-    w, b = workspace, workspace.backward_buffers()
-    T, B = d_output.shape[:2]
-    I, H = weight_ih.shape[1], weight_hh.shape[1]
-    weight_hh_t = np.ascontiguousarray(to_kernel_order(weight_hh).T.astype(w.dtype, copy=False))
-    tiny = _denormal_guard(w.dtype)
-    first_end = _first_end(past_end, T)
-    dh, dc, carry = b.dh, b.dc, b.carry
-    dh[...], dc[...] = dh_n.T, dc_n.T
-    dot, multiply, add, subtract = np.dot, np.multiply, np.add, np.subtract
-    for start in range((T - 1) // b.chunk * b.chunk, -1, -b.chunk):
-        stop = min(T, start + b.chunk)
-        _local_factors(w, start, stop, b.factors)
-        b.dy[: stop - start] = d_output[start:stop].transpose(0, 2, 1)
-        for t in range(stop - 1, start - 1, -1):
-            dy, by_o, by_ifg, h_to_c, da_o, da_ifg, da = b.views[t - start]
-            ended = past_end[t] if t >= first_end else None
-            if ended is not None:
-                dh_past, dc_past = dh[:, ended], dc[:, ended]
-            add(dh, dy, dh)
-            multiply(dh, by_o, da_o)
-            multiply(dh, h_to_c, carry)
-            add(dc, carry, dc)
-            multiply(dc, by_ifg, da_ifg)
-            multiply(dc, w.s[t, 2], dc)
-            if ended is not None:
-                da[:, ended] = 0
-            dot(weight_hh_t, da, dh)
-            if ended is not None:
-                dh[:, ended], dc[:, ended] = dh_past, dc_past
-            if tiny is not None and not t & 7:
-                for gradient in (dh, dc):
-                    add(gradient, tiny, gradient)
-                    subtract(gradient, tiny, gradient)
-        chunk = b.da[: stop - start].reshape(stop - start, 4 * H, B)
-        b.da_all[:, start:stop] = chunk.transpose(1, 0, 2)
-    da_all = b.da_all.reshape(4 * H, T * B)
-    inputs = w.z[:T, : I + 1 + H].transpose(0, 2, 1).reshape(T * B, I + 1 + H)
-    d_weight = to_torch_order(dot(da_all, inputs))
-    dx = dot(da_all.T, to_kernel_order(weight_ih).astype(w.dtype, copy=False)).reshape(T, B, I)
-    d_ih, d_bias, d_hh = d_weight[:, :I], d_weight[:, I], d_weight[:, I + 1 :]
-    return dx, dh.T.copy(), dc.T.copy(), d_ih, d_hh, d_bias
+    def backward(self, d_output, d_states, weights, workspace):
+        """Backpropagation through time over the steps of the last :meth:`forward`."""
+        weight_ih, weight_hh = weights[:2]
+        w, b = workspace, workspace.backward_buffers()
+        T, B = d_output.shape[:2]
+        I, H = weight_ih.shape[1], weight_hh.shape[1]
+        past_end, first_end = w.past_end, _first_end(w.past_end, T)
+        weight_hh_t = np.ascontiguousarray(to_kernel_order(weight_hh).T.astype(w.dtype, copy=False))
+        tiny = _denormal_guard(w.dtype)
+        dh, dc, carry = b.dh, b.dc, b.carry
+        dh[...], dc[...] = d_states[0].T, d_states[1].T
+        dot, multiply, add, subtract = np.dot, np.multiply, np.add, np.subtract
+        for start in range((T - 1) // b.chunk * b.chunk, -1, -b.chunk):
+            stop = min(T, start + b.chunk)
+            _local_factors(w, start, stop, b.factors)
+            b.dy[: stop - start] = d_output[start:stop].transpose(0, 2, 1)
+            for t in range(stop - 1, start - 1, -1):
+                dy, by_o, by_ifg, h_to_c, da_o, da_ifg, da = b.views[t - start]
+                ended = past_end[t] if t >= first_end else None
+                if ended is not None:
+                    dh_past, dc_past = dh[:, ended], dc[:, ended]
+                add(dh, dy, dh)
+                multiply(dh, by_o, da_o)
+                multiply(dh, h_to_c, carry)
+                add(dc, carry, dc)
+                multiply(dc, by_ifg, da_ifg)
+                multiply(dc, w.s[t, 2], dc)
+                if ended is not None:
+                    da[:, ended] = 0
+                dot(weight_hh_t, da, dh)
+                if ended is not None:
+                    dh[:, ended], dc[:, ended] = dh_past, dc_past
+                if tiny is not None and not t & 7:
+                    for gradient in (dh, dc):
+                        add(gradient, tiny, gradient)
+                        subtract(gradient, tiny, gradient)
+            chunk = b.da[: stop - start].reshape(stop - start, 4 * H, B)
+            b.da_all[:, start:stop] = chunk.transpose(1, 0, 2)
+        da_all = b.da_all.reshape(4 * H, T * B)
+        inputs = w.z[:T, : I + 1 + H].transpose(0, 2, 1).reshape(T * B, I + 1 + H)
+        d_weight = to_torch_order(dot(da_all, inputs))
+        weight_ih = to_kernel_order(weight_ih).astype(w.dtype, copy=False)
+        dx = dot(da_all.T, weight_ih).reshape(T, B, I)
+        d_ih, d_bias, d_hh = d_weight[:, :I], d_weight[:, I], d_weight[:, I + 1 :]
+        return dx, (dh.T.copy(), dc.T.copy()), (d_ih, d_hh, d_bias, d_bias.copy())
 
 
 def _local_factors(w, start, stop, factors):
