@@ -11,6 +11,7 @@ What lives where:
     layout       what a recurrent layer is made of: options, names of weights and masks
     kernels      the loops over time in NumPy, forward and backward, fast
     normalisation  layer normalisation and its derivative
+    convolution  lengths and padding of convolutions over time
     masks        random masks that can be repeated, for dropout and its relatives
     mixtures     mixtures of Gaussians that a network puts out: density, mean and samples
     sampling     drawing the next token: temperature, top-k, nucleus
@@ -22,6 +23,7 @@ What lives where:
     checkpoints  weights on disk as safetensors, written atomically
     files        files that are whole or not there
     data         windows, scaling, baselines, text and real data sets
+    zoo          well-known LSTM bugs, each with its symptom and the check that catches it
     claims       ``claim()``: state, check and record one result
     figures      the figure style of the book and its own plots
 

@@ -290,3 +290,25 @@ def linear_values(in_features, out_features, bias=True, *, rng=None, dtype=np.fl
     if bias:
         shapes["bias"] = (out_features,)
     return uniform(shapes, in_features, np.random.default_rng(rng), dtype)
+
+
+def conv_values(in_channels, out_channels, kernel_size, bias=True, *, rng=None, dtype=np.float32):
+    r"""Initial ``weight`` (out, in, K) and ``bias`` (out,) of a convolution over time.
+
+    Both are drawn from :math:`U(-1/\sqrt{\text{in} \cdot K}, 1/\sqrt{\text{in} \cdot K})`, PyTorch's
+    default.
+    """
+    shapes = {"weight": (out_channels, in_channels, kernel_size)}
+    if bias:
+        shapes["bias"] = (out_channels,)
+    return uniform(shapes, in_channels * kernel_size, np.random.default_rng(rng), dtype)
+
+
+def embedding_values(
+    num_embeddings, embedding_dim, padding_idx=None, *, rng=None, dtype=np.float32
+):
+    """Initial ``weight`` of an embedding, normal with mean 0 and variance 1; the padding row is zero."""
+    weight = np.random.default_rng(rng).normal(size=(num_embeddings, embedding_dim)).astype(dtype)
+    if padding_idx is not None:
+        weight[padding_idx] = 0
+    return {"weight": weight}

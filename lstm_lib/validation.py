@@ -147,6 +147,58 @@ def check_layers(rnn, head):
         )
 
 
+def check_padding_idx(padding_idx, num_embeddings):
+    """Return the row that `padding_idx` means, counted from the end if it is negative; None stays None."""
+    if padding_idx is None:
+        return None
+    try:
+        row = operator.index(padding_idx)
+    except TypeError:
+        raise TypeError(f"padding_idx must be an integer or None, got {padding_idx!r}") from None
+    if not -num_embeddings <= row < num_embeddings:
+        raise ValueError(
+            f"padding_idx must lie between {-num_embeddings} and {num_embeddings - 1}, got {row}"
+        )
+    return row % num_embeddings
+
+
+def check_indices(indices, is_integer, num_embeddings):
+    """Check an array or tensor of indices into `num_embeddings` rows."""
+    shape = tuple(indices.shape)
+    if not is_integer:
+        raise TypeError(f"indices must be integers, got an array of {indices.dtype}")
+    if 0 in shape:
+        raise ValueError(f"indices must not be empty, got shape {shape}")
+    lowest, highest = int(indices.min()), int(indices.max())
+    if lowest < 0 or highest >= num_embeddings:
+        raise ValueError(
+            f"indices must lie between 0 and {num_embeddings - 1}, got {lowest} to {highest}"
+        )
+
+
+def normalized_sizes(normalized_shape):
+    """Return `normalized_shape`, an int or a sequence of ints, as a tuple of positive ints."""
+    sizes = normalized_shape if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+    if not sizes:
+        raise ValueError("normalized_shape must name at least one axis, got ()")
+    return tuple(positive_int("normalized_shape", size) for size in sizes)
+
+
+def check_normalized(shape, sizes):
+    """Raise unless the last axes of `shape` are `sizes` and nothing is empty."""
+    if tuple(shape)[-len(sizes) :] != sizes:
+        raise ValueError(f"input must end in the axes {sizes}, got shape {tuple(shape)}")
+    if 0 in shape:
+        raise ValueError(f"input must not be empty, got shape {tuple(shape)}")
+
+
+def positive(name, value):
+    """Return `value` if it is a positive finite number, or raise a ValueError."""
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be positive, got {value}")
+    return value
+
+
 def check_fraction(name, value):
     """Return `value` if it lies in [0, 1), or raise a ValueError."""
     if not 0 <= value < 1:
@@ -193,6 +245,45 @@ def check_states(hx, names, shapes, meaning, convert=None):
     for name, part, shape in zip(names, parts, shapes, strict=True):
         has_shape(name, part.shape, shape, meaning(name) if callable(meaning) else meaning)
     return parts
+
+
+def attention_options(score, hidden_size, query_size, key_size, scaled):
+    """Check how attention scores and return the sizes of query, key and hidden layer (or None)."""
+    one_of("score", score, ("dot", "general", "additive"))
+    query_size = positive_int("query_size", query_size)
+    key_size = positive_int("key_size", key_size)
+    if score == "dot" and query_size != key_size:
+        raise ValueError(
+            "score='dot' needs queries and keys of one size, got "
+            f"query_size={query_size} and key_size={key_size}; score='general' joins any two"
+        )
+    if scaled and score != "dot":
+        raise ValueError(f"scaled belongs to score='dot', got score={score!r}")
+    if score == "additive":
+        hidden_size = query_size if hidden_size is None else hidden_size
+        return query_size, key_size, positive_int("hidden_size", hidden_size)
+    if hidden_size is not None:
+        raise ValueError(f"hidden_size belongs to score='additive', got score={score!r}")
+    return query_size, key_size, None
+
+
+def attention_shapes(query, keys, values, query_size, key_size):
+    """Check the shapes of what attention reads."""
+    has_shape("query", query, (None, None, query_size), "(batch, queries, query_size)")
+    has_shape("keys", keys, (query[0], None, key_size), "(batch, keys, key_size)")
+    has_shape("values", values, (query[0], keys[1], None), "(batch, keys, value_size)")
+    for name, shape in (("query", query), ("keys", keys), ("values", values)):
+        if 0 in shape:
+            raise ValueError(f"{name} must not be empty, got shape {tuple(shape)}")
+
+
+def attention_mask_shape(shape, batch, queries, keys):
+    """Raise unless `shape` is that of a mask of keys, one for all queries or one a query."""
+    if tuple(shape) not in ((batch, keys), (batch, queries, keys)):
+        raise ValueError(
+            f"mask must have shape {(batch, keys)} = (batch, keys) or {(batch, queries, keys)} = "
+            f"(batch, queries, keys), got {tuple(shape)}"
+        )
 
 
 def state_meaning(name, proj_size=0, batched=True):

@@ -66,6 +66,8 @@ def test_both_engines_export_the_same_names():
         "SequenceModel",
         "MixtureDensity",
         "MDNLoss",
+        "Attention",
+        "AttentionPooling",
     ],
 )
 def test_both_engines_take_the_same_arguments(name):

@@ -7,8 +7,18 @@ call, adds to the ``grad`` of every parameter and returns the derivative by the 
 The names, arguments and shapes are those of :mod:`lstm_lib.torch`.
 """
 
+from lstm_lib.numpy.attention import Attention, AttentionPooling
 from lstm_lib.numpy.cells import GRUCell, LSTMCell, RNNCell
-from lstm_lib.numpy.layers import Linear
+from lstm_lib.numpy.convolution import Conv1d
+from lstm_lib.numpy.layers import (
+    Dropout,
+    Embedding,
+    LayerNorm,
+    Linear,
+    ReLU,
+    Sequential,
+    Tanh,
+)
 from lstm_lib.numpy.losses import (
     BCEWithLogitsLoss,
     CrossEntropyLoss,
@@ -37,13 +47,19 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Attention",
+    "AttentionPooling",
     "BCEWithLogitsLoss",
+    "Conv1d",
     "CosineAnnealingLR",
     "CrossEntropyLoss",
+    "Dropout",
+    "Embedding",
     "GRUCell",
     "HuberLoss",
     "L1Loss",
     "LSTMCell",
+    "LayerNorm",
     "Linear",
     "MDNLoss",
     "MSELoss",
@@ -52,9 +68,12 @@ __all__ = [
     "Parameter",
     "RMSprop",
     "RNNCell",
+    "ReLU",
     "ReduceLROnPlateau",
     "SequenceModel",
+    "Sequential",
     "StepLR",
+    "Tanh",
     "clip_grad_norm_",
     "clip_grad_value_",
     "device",

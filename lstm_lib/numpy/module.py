@@ -156,6 +156,13 @@ def reseed(model, seed):
         module.reseed((*as_seed(seed), index))
 
 
+def remembered(saved):
+    """Return what the latest forward pass left for the backward pass, or raise."""
+    if saved is None:
+        raise RuntimeError("backward needs a forward pass first: call the layer on an input")
+    return saved
+
+
 def compute_dtype(parameter, *arrays):
     """Precision to compute in: the parameter's, made complex where an argument is complex.
 

@@ -12,13 +12,15 @@ except ModuleNotFoundError as error:
         "lstm_lib.torch needs PyTorch: pip install torch (or use lstm_lib.numpy)", name="torch"
     ) from error
 
-from torch.nn import Module, Parameter
+from torch.nn import Module, Parameter, ReLU, Sequential, Tanh
 from torch.nn.utils import clip_grad_value_
 from torch.optim import SGD, Adam, AdamW, RMSprop
 from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau, StepLR
 
+from lstm_lib.torch.attention import Attention, AttentionPooling
 from lstm_lib.torch.cells import GRUCell, LSTMCell, RNNCell
-from lstm_lib.torch.layers import Linear
+from lstm_lib.torch.convolution import Conv1d
+from lstm_lib.torch.layers import Dropout, Embedding, LayerNorm, Linear
 from lstm_lib.torch.losses import (
     BCEWithLogitsLoss,
     CrossEntropyLoss,
@@ -39,13 +41,19 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Attention",
+    "AttentionPooling",
     "BCEWithLogitsLoss",
+    "Conv1d",
     "CosineAnnealingLR",
     "CrossEntropyLoss",
+    "Dropout",
+    "Embedding",
     "GRUCell",
     "HuberLoss",
     "L1Loss",
     "LSTMCell",
+    "LayerNorm",
     "Linear",
     "MDNLoss",
     "MSELoss",
@@ -54,9 +62,12 @@ __all__ = [
     "Parameter",
     "RMSprop",
     "RNNCell",
+    "ReLU",
     "ReduceLROnPlateau",
     "SequenceModel",
+    "Sequential",
     "StepLR",
+    "Tanh",
     "clip_grad_norm_",
     "clip_grad_value_",
     "device",

@@ -36,10 +36,31 @@ def register_linear(module, in_features, out_features, bias, *, dtype, device, r
             in_features, out_features, bias, rng=rng, dtype=np.float64
         )
     else:
-        bound = 1 / math.sqrt(in_features)
-        values = {"weight": _uniform((out_features, in_features), bound, rng)}
-        if bias:
-            values["bias"] = _uniform((out_features,), bound, rng)
+        values = _weight_and_bias((out_features, in_features), bias, rng)
+    _register(module, values, dtype, device, suffix=True)
+
+
+def register_conv(module, in_channels, out_channels, kernel_size, bias, *, dtype, device, rng):
+    """Create ``weight`` and ``bias`` of a convolution over time on `module`."""
+    sizes = in_channels, out_channels, kernel_size
+    if drawn_by_numpy(rng):
+        values = parameters.conv_values(*sizes, bias, rng=rng, dtype=np.float64)
+    else:
+        values = _weight_and_bias((out_channels, in_channels, kernel_size), bias, rng)
+    _register(module, values, dtype, device, suffix=True)
+
+
+def register_embedding(module, num_embeddings, embedding_dim, padding_idx, *, dtype, device, rng):
+    """Create ``weight`` of an embedding on `module`."""
+    if drawn_by_numpy(rng):
+        values = parameters.embedding_values(
+            num_embeddings, embedding_dim, padding_idx, rng=rng, dtype=np.float64
+        )
+    else:
+        size = (num_embeddings, embedding_dim)
+        values = {"weight": torch.randn(size, generator=rng, dtype=torch.float64)}
+        if padding_idx is not None:
+            values["weight"][padding_idx] = 0
     _register(module, values, dtype, device, suffix=True)
 
 
@@ -58,6 +79,11 @@ def as_dtype(dtype):
     return found
 
 
+def one_stream(rng):
+    """Return what several layers can draw from in turn, so that they do not start with equal weights."""
+    return np.random.default_rng(rng) if drawn_by_numpy(rng) else rng
+
+
 def drawn_by_numpy(rng):
     return rng is not None and not isinstance(rng, torch.Generator)
 
@@ -65,6 +91,15 @@ def drawn_by_numpy(rng):
 def _uniform(shape, bound, generator):
     drawn = torch.rand(shape, generator=generator, dtype=torch.float64)
     return drawn * (2 * bound) - bound
+
+
+def _weight_and_bias(shape, bias, generator):
+    """PyTorch's default for a weight of `shape`, outputs first, and its bias."""
+    bound = 1 / math.sqrt(math.prod(shape[1:]))
+    values = {"weight": _uniform(shape, bound, generator)}
+    if bias:
+        values["bias"] = _uniform(shape[:1], bound, generator)
+    return values
 
 
 def _register(module, values, dtype, device, suffix):
