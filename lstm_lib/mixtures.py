@@ -269,7 +269,7 @@ def mixture(parameters, bias=0.0):
 
     References
     ----------
-    Graves 2013, equations 61 and 62.
+    Graves 2013, section 5.4.
 
     Examples
     --------

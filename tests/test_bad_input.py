@@ -153,6 +153,16 @@ def test_numpy_engine_only():
         N.AdamW(parameters, weight_decay=-1)
     with raises(ValueError, "alpha must lie in [0, 1), got 1"):
         N.RMSprop(parameters, alpha=1)
+    for kind in (N.SGD, N.Adam, N.RMSprop):
+        with raises(ValueError, "weight_decay must be at least 0, got -1"):
+            kind(parameters, weight_decay=-1)
+        with raises(TypeError, "params must be Parameters, got a dict; groups are not supported"):
+            kind([{"params": parameters}])
+        with raises(TypeError, "maximize"):
+            kind(parameters, maximize=True)
+    for wrong in (dict(), dict(momentum=0.9, dampening=0.1)):
+        with raises(ValueError, "nesterov needs a momentum above 0 and a dampening of 0"):
+            N.SGD(parameters, nesterov=True, **wrong)
     with raises(ValueError, "clip_value must be positive, got 0"):
         N.clip_grad_value_(parameters, 0)
 
@@ -167,8 +177,13 @@ def test_losses(L):
         L.CrossEntropyLoss()(zeros(L, 2, 3), wrap(L, np.array([0, -1])))
     with raises(TypeError, "target must hold integer classes"):
         L.CrossEntropyLoss()(zeros(L, 2, 3), zeros(L, 2))
-    with raises(ValueError, "every target is ignore_index -100"):
+    with raises(ValueError, "every target is masked or ignore_index -100"):
         L.CrossEntropyLoss()(zeros(L, 2, 3), wrap(L, np.array([-100, -100])))
+    with raises(ValueError, "every target is masked or ignore_index -100"):
+        mask = wrap(L, np.array([True, False]))
+        L.CrossEntropyLoss()(zeros(L, 2, 3), wrap(L, np.array([-100, 0])), mask)
+    with raises(ValueError, "mask must have the shape (2,) or its leading axes, got (3,)"):
+        L.CrossEntropyLoss()(zeros(L, 2, 3), wrap(L, np.array([0, 0])), zeros(L, 3))
     with raises(ValueError, "label_smoothing must lie in [0, 1), got 1.5"):
         L.CrossEntropyLoss(label_smoothing=1.5)
     for name in ("MSELoss", "L1Loss", "HuberLoss", "BCEWithLogitsLoss"):

@@ -43,14 +43,26 @@ def test_fit_learns_to_remember(L):
     assert after < 0.1 < 0.5 < before
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
-def test_both_engines_follow_the_same_loss_curve(kind):
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("LSTM", {}),
+        ("GRU", {}),
+        ("RNN", {}),
+        ("LSTM", dict(optimizer="sgd", loss="mae")),
+        ("LSTM", dict(optimizer="rmsprop", loss="huber", clip_norm=None)),
+        ("LSTM", dict(optimizer="adamw", loss="binary_cross_entropy")),
+    ],
+    ids=str,
+)
+def test_both_engines_follow_the_same_loss_curve(kind, options):
     runs = []
+    data = [echo_data(), echo_data(16, seed=1)]
+    if options.get("loss") == "binary_cross_entropy":
+        data = [(x, (y > 0).astype(float)) for x, y in data]
     for L in (N, T):
         model = small_model(L, kind=kind)
-        history = fit(
-            model, echo_data(), valid=echo_data(16, seed=1), lr=0.02, epochs=20, progress=False
-        )
+        history = fit(model, data[0], valid=data[1], lr=0.02, epochs=20, progress=False, **options)
         runs.append((history, model))
     (ours, a), (theirs, b) = runs
     assert np.abs(np.subtract(ours.train_loss, theirs.train_loss)).max() < 1e-10

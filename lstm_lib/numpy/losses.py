@@ -205,16 +205,28 @@ class CrossEntropyLoss(Module):
         self.label_smoothing = check_fraction("label_smoothing", label_smoothing)
         self._saved = None
 
-    def forward(self, logits, target):
-        """Return the loss of ``(..., C)`` logits against ``(...)`` integer classes."""
+    def forward(self, logits, target, mask=None):
+        """Return the loss of ``(..., C)`` logits against ``(...)`` integer classes.
+
+        Parameters
+        ----------
+        logits : array, shape (..., C)
+        target : array of int, shape (...)
+        mask : array of bool, optional
+            True where a target counts, shape (...) or its leading axes. What is masked or ignored has
+            no influence, NaN included.
+        """
         logits, target = np.asarray(logits), np.asarray(target)
         check_classes(logits.shape, target.shape, target.dtype.kind in "iu")
         classes = logits.shape[-1]
         k = target.reshape(-1)
-        counted = np.flatnonzero(k != self.ignore_index)
+        counts = k != self.ignore_index
+        if mask is not None:
+            counts = counts & _full_mask(mask, target.shape)[0].reshape(-1)
+        counted = np.flatnonzero(counts)
         if not len(counted):
             raise ValueError(
-                f"every target is ignore_index {self.ignore_index}: nothing to average over"
+                f"every target is masked or ignore_index {self.ignore_index}: nothing to average over"
             )
         z, k = logits.reshape(-1, classes)[counted], k[counted]
         if k.min() < 0 or k.max() >= classes:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from lstm_lib.validation import check_fraction
+
 
 class Optimizer:
     """Base class: holds parameters, their settings and the state of each.
@@ -14,6 +16,11 @@ class Optimizer:
         self.params = list(params)
         if not self.params:
             raise ValueError("the optimizer got an empty list of parameters")
+        for entry in self.params:
+            if not hasattr(entry, "grad"):
+                raise TypeError(
+                    f"params must be Parameters, got a {type(entry).__name__}; groups are not supported"
+                )
         if not settings["lr"] > 0:
             raise ValueError(f"lr must be positive, got {settings['lr']}")
         self.param_groups = [{**settings, "params": self.params}]
@@ -66,7 +73,10 @@ class Optimizer:
 class SGD(Optimizer):
     r"""Gradient descent with momentum.
 
-    .. math::  v \leftarrow \mu v + \nabla, \qquad \theta \leftarrow \theta - \eta v
+    .. math::
+
+        v \leftarrow \mu v + (1 - \tau) (\nabla + \lambda \theta), \qquad
+        \theta \leftarrow \theta - \eta v
 
     Parameters
     ----------
@@ -75,6 +85,18 @@ class SGD(Optimizer):
         Learning rate :math:`\eta`.
     momentum : float
         :math:`\mu`, at least 0 and below 1.
+    dampening : float
+        :math:`\tau`, which the first step leaves out.
+    weight_decay : float
+        :math:`\lambda`, at least 0.
+    nesterov : bool
+        Steps along :math:`\nabla + \lambda \theta + \mu v` instead of :math:`v`: the gradient ahead.
+        Needs momentum and no dampening.
+
+    References
+    ----------
+    I. Sutskever, J. Martens, G. Dahl, G. Hinton, On the importance of initialization and momentum in
+    deep learning, ICML 2013.
 
     Examples
     --------
@@ -84,16 +106,32 @@ class SGD(Optimizer):
     array([0.8])
     """
 
-    def __init__(self, params, lr=1e-3, momentum=0.0):
-        if not 0 <= momentum < 1:
-            raise ValueError(f"momentum must lie in [0, 1), got {momentum}")
-        super().__init__(params, lr=lr, momentum=momentum)
+    def __init__(
+        self, params, lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False
+    ):
+        check_fraction("momentum", momentum)
+        _check_decay(weight_decay)
+        if nesterov and (momentum == 0 or dampening != 0):
+            raise ValueError("nesterov needs a momentum above 0 and a dampening of 0")
+        super().__init__(
+            params,
+            lr=lr,
+            momentum=momentum,
+            dampening=dampening,
+            weight_decay=weight_decay,
+            nesterov=nesterov,
+        )
 
     def _update(self, parameter, grad, state, settings):
-        if settings["momentum"]:
+        momentum, grad = settings["momentum"], _decayed(parameter, grad, settings)
+        if momentum:
             previous = state.get("momentum_buffer")
-            grad = grad.copy() if previous is None else settings["momentum"] * previous + grad
-            state["momentum_buffer"] = grad
+            if previous is None:
+                velocity = grad.copy()
+            else:
+                velocity = momentum * previous + (1 - settings["dampening"]) * grad
+            state["momentum_buffer"] = velocity
+            grad = grad + momentum * velocity if settings["nesterov"] else velocity
         parameter.data -= settings["lr"] * grad
 
 
@@ -115,10 +153,16 @@ class Adam(Optimizer):
         :math:`\beta_1, \beta_2`.
     eps : float
         :math:`\epsilon`, which keeps the division finite.
+    weight_decay : float
+        :math:`\lambda`: the gradient is taken of the loss plus
+        :math:`\tfrac12 \lambda \lVert\theta\rVert^2`. :class:`AdamW` decays otherwise.
+    amsgrad : bool
+        Divide by the largest :math:`v` so far, so that no step grows for want of gradients.
 
     References
     ----------
-    D. Kingma, J. Ba, Adam: a method for stochastic optimization, ICLR 2015.
+    D. Kingma, J. Ba, Adam: a method for stochastic optimization, ICLR 2015; S. Reddi, S. Kale,
+    S. Kumar, On the convergence of Adam and beyond, ICLR 2018 (AMSGrad).
 
     Examples
     --------
@@ -130,24 +174,34 @@ class Adam(Optimizer):
     0.9000
     """
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+    def __init__(
+        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False
+    ):
         for beta in betas:
             if not 0 <= beta < 1:
                 raise ValueError(f"betas must lie in [0, 1), got {betas}")
-        super().__init__(params, lr=lr, betas=betas, eps=eps)
+        _check_decay(weight_decay)
+        super().__init__(
+            params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad
+        )
 
     def _update(self, parameter, grad, state, settings):
+        self._step_along(parameter, _decayed(parameter, grad, settings), state, settings)
+
+    def _step_along(self, parameter, grad, state, settings):
         beta_1, beta_2 = settings["betas"]
         if not state:
             state["step"] = np.zeros(())
-            state["exp_avg"] = np.zeros_like(parameter.data)
-            state["exp_avg_sq"] = np.zeros_like(parameter.data)
+            for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 2 + settings["amsgrad"]]:
+                state[name] = np.zeros_like(parameter.data)
         state["step"] += 1
         step, m, v = float(state["step"]), state["exp_avg"], state["exp_avg_sq"]
         m *= beta_1
         m += (1 - beta_1) * grad
         v *= beta_2
         v += (1 - beta_2) * (grad * grad)
+        if settings["amsgrad"]:
+            v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
         denominator = np.sqrt(v) / np.sqrt(1 - beta_2**step) + settings["eps"]
         parameter.data -= (settings["lr"] / (1 - beta_1**step)) * m / denominator
 
@@ -156,11 +210,11 @@ class AdamW(Adam):
     r"""Adam with weight decay that does not pass through the running means.
 
     Every step first shrinks the weights, :math:`\theta \leftarrow (1 - \eta \lambda)\, \theta`, and then does
-    what :class:`Adam` does.
+    what :class:`Adam` does without decay.
 
     Parameters
     ----------
-    params, lr, betas, eps
+    params, lr, betas, eps, amsgrad
         As in :class:`Adam`.
     weight_decay : float
         :math:`\lambda`, at least 0.
@@ -177,15 +231,14 @@ class AdamW(Adam):
     array([0.95])
     """
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
-        if not weight_decay >= 0:
-            raise ValueError(f"weight_decay must be at least 0, got {weight_decay}")
-        super().__init__(params, lr, betas, eps)
-        self.param_groups[0]["weight_decay"] = weight_decay
+    def __init__(
+        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False
+    ):
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
 
     def _update(self, parameter, grad, state, settings):
         parameter.data *= 1 - settings["lr"] * settings["weight_decay"]
-        super()._update(parameter, grad, state, settings)
+        self._step_along(parameter, grad, state, settings)
 
 
 class RMSprop(Optimizer):
@@ -194,7 +247,8 @@ class RMSprop(Optimizer):
     .. math::
 
         v \leftarrow \alpha v + (1 - \alpha) \nabla^2, \qquad
-        \theta \leftarrow \theta - \eta\, \frac{\nabla}{\sqrt v + \epsilon}
+        u \leftarrow \mu u + \frac{\nabla}{\sqrt v + \epsilon}, \qquad
+        \theta \leftarrow \theta - \eta\, u
 
     Parameters
     ----------
@@ -203,10 +257,19 @@ class RMSprop(Optimizer):
     alpha : float
         How much of the running mean is kept.
     eps : float
+    weight_decay : float
+        As in :class:`Adam`.
+    momentum : float
+        :math:`\mu`, at least 0 and below 1.
+    centered : bool
+        Divide by the running standard deviation: the square of a running mean of the gradient is
+        taken off :math:`v`.
 
     References
     ----------
-    T. Tieleman, G. Hinton, Lecture 6.5 of Neural networks for machine learning, Coursera, 2012.
+    T. Tieleman, G. Hinton, Lecture 6.5 of Neural networks for machine learning, Coursera, 2012;
+    A. Graves, Generating sequences with recurrent neural networks, arXiv:1308.0850, 2013
+    (centered, with momentum).
 
     Examples
     --------
@@ -216,18 +279,62 @@ class RMSprop(Optimizer):
     0.8000
     """
 
-    def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8):
-        if not 0 <= alpha < 1:
-            raise ValueError(f"alpha must lie in [0, 1), got {alpha}")
-        super().__init__(params, lr=lr, alpha=alpha, eps=eps)
+    def __init__(
+        self,
+        params,
+        lr=1e-2,
+        alpha=0.99,
+        eps=1e-8,
+        weight_decay=0.0,
+        momentum=0.0,
+        centered=False,
+    ):
+        check_fraction("alpha", alpha)
+        check_fraction("momentum", momentum)
+        _check_decay(weight_decay)
+        super().__init__(
+            params,
+            lr=lr,
+            alpha=alpha,
+            eps=eps,
+            weight_decay=weight_decay,
+            momentum=momentum,
+            centered=centered,
+        )
 
     def _update(self, parameter, grad, state, settings):
+        alpha, grad = settings["alpha"], _decayed(parameter, grad, settings)
         if not state:
-            state["square_avg"] = np.zeros_like(parameter.data)
+            state["step"] = np.zeros(())
+            names = ["square_avg"] + ["momentum_buffer"] * bool(settings["momentum"])
+            for name in names + ["grad_avg"] * bool(settings["centered"]):
+                state[name] = np.zeros_like(parameter.data)
+        state["step"] += 1
         v = state["square_avg"]
-        v *= settings["alpha"]
-        v += (1 - settings["alpha"]) * (grad * grad)
-        parameter.data -= settings["lr"] * grad / (np.sqrt(v) + settings["eps"])
+        v *= alpha
+        v += (1 - alpha) * (grad * grad)
+        if settings["centered"]:
+            mean = state["grad_avg"]
+            mean *= alpha
+            mean += (1 - alpha) * grad
+            v = v - mean * mean
+        change = grad / (np.sqrt(v) + settings["eps"])
+        if settings["momentum"]:
+            state["momentum_buffer"] *= settings["momentum"]
+            state["momentum_buffer"] += change
+            change = state["momentum_buffer"]
+        parameter.data -= settings["lr"] * change
+
+
+def _check_decay(weight_decay):
+    if not weight_decay >= 0:
+        raise ValueError(f"weight_decay must be at least 0, got {weight_decay}")
+
+
+def _decayed(parameter, grad, settings):
+    """The gradient of the loss with the weights' squared norm, where there is weight decay."""
+    decay = settings["weight_decay"]
+    return grad + decay * parameter.data if decay else grad
 
 
 def clip_grad_value_(params, clip_value):

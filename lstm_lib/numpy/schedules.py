@@ -5,7 +5,7 @@ Each changes ``optimizer.param_groups[0]["lr"]`` at every ``step()``, called onc
 
 import math
 
-from lstm_lib.validation import positive_int
+from lstm_lib.validation import one_of, positive_int
 
 
 class _Schedule:
@@ -89,36 +89,63 @@ class CosineAnnealingLR(_Schedule):
 
 
 class ReduceLROnPlateau(_Schedule):
-    """Multiply the learning rate by `factor` when a loss has not fallen for `patience` epochs.
+    """Multiply the learning rate by `factor` when a watched value has not improved for `patience` epochs.
 
     Parameters
     ----------
     optimizer : Optimizer
+    mode : {"min", "max"}
+        Whether the value should fall, as a loss, or rise, as an accuracy.
     factor : float
         Above 0 and below 1.
     patience : int
         Epochs without progress that are tolerated; the next one acts.
     threshold : float
-        Progress is a loss below ``best * (1 - threshold)``.
+        Progress is a value below ``best * (1 - threshold)``, or above ``best * (1 + threshold)``.
     min_lr : float
         The learning rate does not fall below it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstm_lib import numpy as L
+    >>> sgd = L.SGD([L.Parameter(np.zeros(1))], lr=1.0)
+    >>> schedule = ReduceLROnPlateau(sgd, patience=1)
+    >>> rates = []
+    >>> for loss in (3.0, 2.0, 2.0, 2.0):
+    ...     schedule.step(loss); rates.append(sgd.param_groups[0]["lr"])
+    >>> rates
+    [1.0, 1.0, 1.0, 0.1]
     """
 
-    def __init__(self, optimizer, factor=0.1, patience=10, threshold=1e-4, min_lr=0.0):
+    _SMALLEST_CHANGE = 1e-8  # torch's eps: smaller changes of the rate are left out
+
+    def __init__(
+        self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4, *, min_lr=0.0
+    ):
         super().__init__(optimizer)
+        self.mode = one_of("mode", mode, ("min", "max"))
         if not 0 < factor < 1:
             raise ValueError(f"factor must lie between 0 and 1, got {factor}")
         self.factor, self.patience, self.threshold = factor, patience, threshold
-        self.min_lr, self.best, self.bad_epochs = min_lr, math.inf, 0
+        self.min_lr, self.bad_epochs = min_lr, 0
+        self.best = math.inf if mode == "min" else -math.inf
 
-    def step(self, loss):
-        """Count an epoch that ended with `loss`."""
+    def step(self, value):
+        """Count an epoch that ended with `value`."""
         self.last_epoch += 1
-        if loss < self.best * (1 - self.threshold):
-            self.best, self.bad_epochs = loss, 0
+        if self._improves(value):
+            self.best, self.bad_epochs = value, 0
         else:
             self.bad_epochs += 1
         if self.bad_epochs > self.patience:
             settings = self.optimizer.param_groups[0]
-            settings["lr"] = max(settings["lr"] * self.factor, self.min_lr)
+            lower = max(settings["lr"] * self.factor, self.min_lr)
+            if settings["lr"] - lower > self._SMALLEST_CHANGE:
+                settings["lr"] = lower
             self.bad_epochs = 0
+
+    def _improves(self, value):
+        if self.mode == "min":
+            return value < self.best * (1 - self.threshold)
+        return value > self.best * (1 + self.threshold)

@@ -31,11 +31,7 @@ class _ElementwiseLoss(nn.Module):
         if prediction.numel() == 0:
             raise ValueError(f"prediction must not be empty, got shape {tuple(prediction.shape)}")
         if mask is not None:
-            mask_shape(mask.shape, prediction.shape)
-            mask = mask.bool().reshape(*mask.shape, *[1] * (prediction.ndim - mask.ndim))
-            mask = mask.expand(prediction.shape)
-            if not mask.any():
-                raise ValueError("mask leaves no element to average over")
+            mask = _full_mask(mask, prediction.shape)
             prediction, target = prediction[mask], target[mask]
         value = self._element(prediction, target)
         return value.mean() if self.reduction == "mean" else value.sum()
@@ -112,26 +108,44 @@ class CrossEntropyLoss(nn.Module):
         self.ignore_index = ignore_index
         self.label_smoothing = check_fraction("label_smoothing", label_smoothing)
 
-    def forward(self, logits, target):
-        """Return the loss of ``(..., C)`` logits against ``(...)`` integer classes."""
+    def forward(self, logits, target, mask=None):
+        """Return the loss of ``(..., C)`` logits against ``(...)`` integer classes.
+
+        Parameters
+        ----------
+        logits : tensor, shape (..., C)
+        target : tensor of integers, shape (...)
+        mask : tensor of bool, optional
+            True where a target counts, shape (...) or its leading axes. What is masked or ignored has
+            no influence, NaN included.
+        """
         is_integer = not (target.is_floating_point() or target.is_complex())
         check_classes(tuple(logits.shape), tuple(target.shape), is_integer)
-        classes = logits.shape[-1]
-        flat = target.reshape(-1).long()
-        counted = flat[flat != self.ignore_index]
+        counts = target != self.ignore_index
+        if mask is not None:
+            counts = counts & _full_mask(mask, target.shape)
+        counted = target[counts].long()
         if counted.numel() == 0:
             raise ValueError(
-                f"every target is ignore_index {self.ignore_index}: nothing to average over"
+                f"every target is masked or ignore_index {self.ignore_index}: nothing to average over"
             )
-        lowest, highest = int(counted.min()), int(counted.max())
+        classes, lowest, highest = logits.shape[-1], int(counted.min()), int(counted.max())
         if lowest < 0 or highest >= classes:
             raise ValueError(
                 f"target classes must lie between 0 and {classes - 1}, got {lowest} to {highest}"
             )
         return functional.cross_entropy(
-            logits.reshape(-1, classes),
-            flat,
+            logits[counts],
+            counted,
             reduction=self.reduction,
-            ignore_index=self.ignore_index,
             label_smoothing=self.label_smoothing,
         )
+
+
+def _full_mask(mask, shape):
+    """The mask over all axes of `shape`, of which it may have the leading ones alone."""
+    mask_shape(mask.shape, tuple(shape))
+    mask = mask.bool().reshape(*mask.shape, *[1] * (len(shape) - mask.ndim)).expand(shape)
+    if not mask.any():
+        raise ValueError("mask leaves no element to average over")
+    return mask
