@@ -7,6 +7,7 @@ call, adds to the ``grad`` of every parameter and returns the derivative by the 
 The names, arguments and shapes are those of :mod:`lstm_lib.torch`.
 """
 
+from lstm_lib.initialisers import initialise
 from lstm_lib.numpy.attention import Attention, AttentionPooling
 from lstm_lib.numpy.cells import GRUCell, LSTMCell, RNNCell
 from lstm_lib.numpy.convolution import Conv1d
@@ -78,6 +79,7 @@ __all__ = [
     "clip_grad_value_",
     "device",
     "evaluate",
+    "initialise",
     "predict",
     "reseed",
     "value_and_grad",

@@ -17,6 +17,7 @@ from torch.nn.utils import clip_grad_value_
 from torch.optim import SGD, Adam, AdamW, RMSprop
 from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau, StepLR
 
+from lstm_lib.initialisers import initialise
 from lstm_lib.torch.attention import Attention, AttentionPooling
 from lstm_lib.torch.cells import GRUCell, LSTMCell, RNNCell
 from lstm_lib.torch.convolution import Conv1d
@@ -72,6 +73,7 @@ __all__ = [
     "clip_grad_value_",
     "device",
     "evaluate",
+    "initialise",
     "predict",
     "reseed",
     "value_and_grad",
