@@ -15,8 +15,7 @@ BROKEN: A sure and right answer costs nothing. Sure and right about 3 classes, i
 >>> print(bug.check(bug.correct))
 holds: A sure and right answer costs nothing.
 
-The entries, in the order of :data:`BUGS`; *seen* says where the bug was met, and "tutorials" are those that
-the course grew out of.
+All entries; "tutorials" are those that the course grew out of.
 
 """
 
@@ -42,9 +41,9 @@ def _table(widths, *rows):
 
 
 __doc__ += _table(
-    "20 35 30 15",
-    ("Bug", "Looks like", "Caught by", "Seen"),
-    *((f"``{b.name}``: {b.title}", b.looks, b.promise, b.seen) for b in BUGS.values()),
+    "34 36 30",
+    ("Bug, and where it was seen", "Looks like", "Caught by"),
+    *((f"``{b.name}``: {b.title}. *{b.seen}*", b.looks, b.promise) for b in BUGS.values()),
 )
 __doc__ += "What an implementation of each kind is, for checking your own:\n\n"
 __doc__ += _table("20 80", ("Kind", "Called as"), *KINDS.items())

@@ -204,8 +204,7 @@ BUGS = (
         looks="With input and hidden size equal it runs and even learns, because weights are only "
         "names until somebody loads them; with other sizes it stops with an error.",
         promise="With input and hidden size different, h and c equal the equations.",
-        seen="In annotated_deep_learning_paper_implementations (labml_nn/lstm) the comments of the two "
-        "projections are exchanged, and nothing noticed.",
+        seen="In the comments of labml_nn/lstm, where nothing noticed.",
         fix="Multiply x by weight_ih and h by weight_hh; test with all sizes different.",
         broken=swapped_projections,
         correct=step,
@@ -235,7 +234,7 @@ BUGS = (
         wrong="A copied line computes the output gate again where the forget gate belongs.",
         looks="Memory and output open and close together; a quarter of the weights never moves.",
         promise="Every row of the weights has an influence.",
-        seen="Tutorials (the output gate computed twice).",
+        seen="Tutorials.",
         fix="Compute all four blocks with one product and split it in one line.",
         broken=output_gate_twice,
         correct=step,

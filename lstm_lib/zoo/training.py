@@ -5,7 +5,6 @@ import numpy as np
 from lstm_lib import numpy as L
 from lstm_lib import parameters
 from lstm_lib.equations import sigmoid
-from lstm_lib.masks import MaskSource
 from lstm_lib.zoo.entry import Bug
 
 
@@ -31,18 +30,7 @@ def all_equal(input_size, hidden_size, forget_bias, rng):
     return weights
 
 
-class Dropout(MaskSource, L.Module):
-    """Inverted dropout: what survives is scaled by 1 / (1 - p), and evaluation drops nothing."""
-
-    def __init__(self, p):
-        self.p = p
-
-    def forward(self, x):
-        """Drop entries in training mode."""
-        return x * self.dropout_mask(x.shape, self.p, np.float64) if self.training else x
-
-
-class DropoutUnscaled(Dropout):
+class DropoutUnscaled(L.Dropout):
     """What survives in training is not scaled."""
 
     def forward(self, x):
@@ -50,7 +38,7 @@ class DropoutUnscaled(Dropout):
         return x * ~self.coins(x.shape, self.p) if self.training else x
 
 
-class DropoutAlways(Dropout):
+class DropoutAlways(L.Dropout):
     """Evaluation drops entries like training."""
 
     def forward(self, x):
@@ -207,7 +195,10 @@ class _Noisy(L.Module):
     """A small model with dropout."""
 
     def __init__(self, rng):
-        self.dropout, self.linear = Dropout(0.5), L.Linear(10, 1, dtype=np.float64, rng=rng)
+        self.dropout, self.linear = (
+            L.Dropout(0.5, rng=rng),
+            L.Linear(10, 1, dtype=np.float64, rng=rng),
+        )
 
     def forward(self, x):
         return self.linear(self.dropout(x))
@@ -343,7 +334,7 @@ BUGS = (
         seen="Common.",
         fix="Divide by 1 - p in training.",
         broken=DropoutUnscaled,
-        correct=Dropout,
+        correct=L.Dropout,
         quantity="mean activation in training over that in evaluation, p = 0.5",
         judge=_scale_differs,
         measure=_mean_in_training,
@@ -358,7 +349,7 @@ BUGS = (
         seen="Common.",
         fix="Return the input unchanged in evaluation mode.",
         broken=DropoutAlways,
-        correct=Dropout,
+        correct=L.Dropout,
         quantity="share of entries that evaluation drops, p = 0.5",
         judge=_evaluation_changes_the_input,
         measure=_dropped_in_evaluation,
