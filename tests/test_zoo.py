@@ -42,6 +42,7 @@ BOUNDS = {
         broken == pytest.approx(0.5, abs=0.03) and correct == pytest.approx(1, abs=0.03)
     ),
     "dropout_in_evaluation": lambda broken, correct: broken > 0.4 and correct == 0,
+    "dropout_with_one_layer": lambda broken, correct: broken == 0 and correct > 0.01,
     "eval_forgotten": lambda broken, correct: broken > 0.1 and correct == 0,
     "softmax_twice": lambda broken, correct: (
         broken == pytest.approx(np.log(np.e + 2) - 1) and correct < 1e-12
@@ -60,7 +61,7 @@ BOUNDS = {
     "holds_the_target": lambda broken, correct: broken > 0.99 and correct < 0.1,
     "same_day_columns": lambda broken, correct: broken > 0.9 and correct < 0.1,
     "scaled_with_the_future": lambda broken, correct: broken < 0.75 and correct == 1,
-    "split_at_random": lambda broken, correct: broken > 0.9 and correct == 0,
+    "split_at_random": lambda broken, correct: broken > 0.8 and correct == 0,
     "same_tokens": lambda broken, correct: broken == 1 and correct < 0.1,
     "explained_variance": lambda broken, correct: broken > 0.9 and correct == 0,
 }
@@ -86,12 +87,12 @@ def test_the_bug_is_caught_and_right_code_is_not_accused(bug, seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_right_code_passes_all_checks_of_its_kind(seed):
-    accused = [
-        (judge.name, other.name)
+    pairs = {
+        (judge.name, other.correct)
         for judge, other in itertools.product(zoo.BUGS.values(), repeat=2)
-        if judge.kind == other.kind and not judge.check(other.correct, seed).ok
-    ]
-    assert accused == []
+        if judge.kind == other.kind
+    }
+    assert [pair for pair in pairs if not zoo.BUGS[pair[0]].check(pair[1], seed).ok] == []
 
 
 @BUGS

@@ -16,6 +16,7 @@ KINDS = {
     "stream": "f(cell, chunks), a generator of ChunkGradient, one for each chunk (T, B, I) of a long sequence",
     "initial weights": "f(input_size, hidden_size, forget_bias, rng), returns a state_dict of an LSTM",
     "dropout": "f(p), a module with train() and eval() whose call drops entries",
+    "layer with dropout": "f(p, rng), an LSTM of 3 inputs in training mode with dropout p",
     "prediction": "f(model, x), returns the model's predictions for new data",
     "classification loss": "f(logits, target), returns the mean loss",
     "masked loss": "f(prediction, target, lengths), the mean squared error of padded sequences (B, T)",

@@ -1,5 +1,7 @@
 """Bugs in training: initial weights, dropout, losses, clipping and learning rates. The layers are right."""
 
+import warnings
+
 import numpy as np
 
 from lstm_lib import numpy as L
@@ -44,6 +46,18 @@ class DropoutAlways(L.Dropout):
     def forward(self, x):
         """Drop entries in every mode."""
         return x * self.dropout_mask(x.shape, self.p, np.float64)
+
+
+def dropout_between_layers(p, rng):
+    """Two layers have a place between them where dropout acts."""
+    return L.LSTM(3, 8, num_layers=2, dropout=p, rng=rng)
+
+
+def dropout_with_one_layer(p, rng):
+    """Dropout acts between layers, and there is one layer; the warning goes unread."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return L.LSTM(3, 8, num_layers=1, dropout=p, rng=rng)
 
 
 def predictions(model, x):
@@ -189,6 +203,16 @@ def _dropped_in_evaluation(implementation, rng):
 def _evaluation_changes_the_input(implementation, rng):
     share = _dropped_in_evaluation(implementation, rng)
     return f"It dropped {share:.0%} of the entries." if share else ""
+
+
+def _change_between_passes(implementation, rng):
+    layer, x = implementation(0.5, rng), rng.normal(size=(4, 2, 3))
+    return np.abs(layer(x)[0] - layer(x)[0]).max()
+
+
+def _nothing_is_dropped(implementation, rng):
+    change = _change_between_passes(implementation, rng)
+    return "" if change > 0 else "Two passes in training mode gave the same outputs."
 
 
 class _Noisy(L.Module):
@@ -353,6 +377,21 @@ BUGS = (
         quantity="share of entries that evaluation drops, p = 0.5",
         judge=_evaluation_changes_the_input,
         measure=_dropped_in_evaluation,
+    ),
+    Bug(
+        name="dropout_with_one_layer",
+        kind="layer with dropout",
+        title="Dropout in a layer that stands alone",
+        wrong="dropout=0.5 is given to an LSTM of one layer, where it has no place to act.",
+        looks="Overfitting as before, whatever the value of dropout, to the last digit.",
+        promise="In training mode two passes over the same data differ.",
+        seen="Tutorials.",
+        fix="Put a Dropout after the layer, use recurrent_dropout, or take two layers.",
+        broken=dropout_with_one_layer,
+        correct=dropout_between_layers,
+        quantity="largest difference of two training passes over the same data, dropout 0.5",
+        judge=_nothing_is_dropped,
+        measure=_change_between_passes,
     ),
     Bug(
         name="eval_forgotten",
