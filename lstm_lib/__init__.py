@@ -21,6 +21,7 @@ What lives where:
     gradcheck    complex step, differences and Taylor slope, with readable reports
     probe        every gate and its gradient at every step, Jacobians, how far memory reaches
     training     ``fit()``: one training loop for both engines, with checkpoints
+    convert      layers and weights to and from torch.nn, ONNX, Keras and Flax
     checkpoints  weights on disk as safetensors, written atomically
     files        files that are whole or not there
     data         windows, scaling, baselines, text and real data sets
