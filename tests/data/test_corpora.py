@@ -1,5 +1,6 @@
 """Data sets: the right numbers, one file each, and a clear word where something is amiss."""
 
+import ast
 import importlib.metadata as metadata
 import re
 import shutil
@@ -16,7 +17,7 @@ from lstm_lib.data.corpora import files
 from lstm_lib.data.windows import sliding_windows
 
 ROOT = Path(__file__).parents[2]
-ARGUMENTS = {"classic": ("it",)}
+ARGUMENTS = {"classic": ("it",), "hershey_fonts": ("cursive",), "ucr_archive": ("GunPoint",)}
 """What the loaders that need an argument are called with."""
 ENTRIES = [pytest.param(entry, id=name) for name, entry in files.CATALOGUE.items()]
 PINS = {
@@ -70,9 +71,9 @@ def test_a_company_before_its_listing_is_refused_by_the_windows():
 
 def test_data_packages_are_read_and_never_imported():
     code = (
-        "import sys; from lstm_lib.data.corpora import CATALOGUE;"
-        f"arguments = {ARGUMENTS!r};"
-        "[entry.load(*arguments.get(name, ())) for name, entry in CATALOGUE.items()];"
+        "import sys; from lstm_lib.data import corpora as c;"
+        "c.stocks_monthly(); c.stocks_daily(); c.weather(); c.electricity(); c.laser();"
+        "c.shakespeare(); c.hershey_fonts('cursive'); c.small_digits(); c.reviews();"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
@@ -80,7 +81,25 @@ def test_data_packages_are_read_and_never_imported():
     assert "numpy" in imported, run.stderr
     names = {name for dist in corpora.DISTRIBUTIONS for name in top_level(dist)}
     assert names >= {"vega_datasets", "music21", "HersheyFonts", "sktime"}
-    assert imported & (names | {"pandas", "torch", "matplotlib", "sklearn"}) == set()
+    libraries = {"arro3", "babel", "pyrodigal", "pandas", "torch", "matplotlib", "sklearn"}
+    assert imported & (names | libraries) == set()
+
+
+def test_what_the_loaders_import_is_known():
+    """Beside the standard library and NumPy a few libraries, none at import; no pickles."""
+    at_import, later = set(), set()
+    for path in Path(corpora.__file__).parent.glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [alias.name for alias in node.names]
+                names = [node.module] if isinstance(node, ast.ImportFrom) else names
+                found = at_import if node in tree.body else later
+                found.update(name.partition(".")[0] for name in names)
+    known = set(sys.stdlib_module_names) | {"numpy", "lstm_lib"}
+    assert at_import - known == set()
+    assert later - known == {"arro3", "pyrodigal"}
+    assert not (at_import | later) & {"pickle", "marshal", "shelve", "runpy"}
 
 
 def top_level(dist):

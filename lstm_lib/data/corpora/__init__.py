@@ -16,6 +16,10 @@ written to. Parts of what a record says of itself, the catalogue says too: `CATA
 task, size, source, licence and split of every data set.
 """
 
+from lstm_lib.data.corpora.baskets import Groceries, Household, grocery_baskets
+from lstm_lib.data.corpora.digits import Digit, mnist_digits, small_digits
+from lstm_lib.data.corpora.dna import Stretch, genome_windows, splice_sites
+from lstm_lib.data.corpora.ecg import Heartbeats, heartbeats
 from lstm_lib.data.corpora.environment import sea_temperature, weather
 from lstm_lib.data.corpora.files import (
     CATALOGUE,
@@ -27,11 +31,23 @@ from lstm_lib.data.corpora.files import (
     install,
     require,
 )
+from lstm_lib.data.corpora.handwriting import (
+    Glyph,
+    Trace,
+    hand_movements,
+    hershey_fonts,
+    pen_digits,
+    write,
+)
+from lstm_lib.data.corpora.poems import Poem, tang_poems
+from lstm_lib.data.corpora.pronunciation import Word, pronunciations
+from lstm_lib.data.corpora.sentiment import Review, reviews
 from lstm_lib.data.corpora.series import Laser, airline, electricity, glucose, laser
 from lstm_lib.data.corpora.splits import Split
 from lstm_lib.data.corpora.stocks import stocks_daily, stocks_monthly
 from lstm_lib.data.corpora.table import Table
 from lstm_lib.data.corpora.text import Play, classic, shakespeare
+from lstm_lib.data.corpora.ucr import Series, japanese_vowels, ucr_archive
 
 __all__ = [
     "CATALOGUE",
@@ -39,21 +55,47 @@ __all__ = [
     "LIBRARIES",
     "ChangedData",
     "Corpus",
+    "Digit",
+    "Glyph",
+    "Groceries",
+    "Heartbeats",
+    "Household",
     "Laser",
     "MissingData",
     "Play",
+    "Poem",
+    "Review",
+    "Series",
     "Split",
+    "Stretch",
     "Table",
+    "Trace",
+    "Word",
     "airline",
     "classic",
     "electricity",
+    "genome_windows",
     "glucose",
+    "grocery_baskets",
+    "hand_movements",
+    "heartbeats",
+    "hershey_fonts",
     "install",
+    "japanese_vowels",
     "laser",
+    "mnist_digits",
+    "pen_digits",
+    "pronunciations",
     "require",
+    "reviews",
     "sea_temperature",
     "shakespeare",
+    "small_digits",
+    "splice_sites",
     "stocks_daily",
     "stocks_monthly",
+    "tang_poems",
+    "ucr_archive",
     "weather",
+    "write",
 ]

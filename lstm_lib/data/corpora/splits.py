@@ -8,13 +8,14 @@ the records, not on a seed, and not on what other records there are.
 import hashlib
 from typing import Any, NamedTuple
 
-import numpy as np
-
-__all__ = ["Split", "deal", "linked", "part_of", "stratified"]
+__all__ = ["Split", "deal", "hashed", "linked", "part_of", "stratified"]
 
 
 class Split(NamedTuple):
-    """Three parts that share no group: ``train``, ``valid`` and ``test``."""
+    """Three parts that share no group: ``train``, ``valid`` and ``test``.
+
+    Each is a tuple of records, or one string of running text.
+    """
 
     train: Any
     valid: Any
@@ -43,8 +44,7 @@ def part_of(group, valid=0.1, test=0.1):
     >>> [part_of(film) for film in ("Brazil", "Casablanca", "Dune")]
     [0, 0, 1]
     """
-    digest = hashlib.blake2b(str(group).encode("utf-8"), digest_size=8).digest()
-    number = int.from_bytes(digest, "big") / 2**64
+    number = hashed(group)
     return 2 if number < test else 1 if number < test + valid else 0
 
 
@@ -62,16 +62,23 @@ def deal(records, groups, valid=0.1, test=0.1):
     Returns
     -------
     Split
-        Three tuples of records, each in the order that the records had.
+        Three tuples of records, mixed by the hashes of their places, so that the first
+        hundred of a part are a fair sample of it.
 
     Examples
     --------
-    >>> deal(range(8), [str(n // 2) for n in range(8)], test=0.3)
+    >>> split = deal(range(8), [str(n // 2) for n in range(8)], test=0.3)
+    >>> split
     Split(train: 6, valid: 0, test: 2)
+    >>> split.train
+    (6, 2, 0, 3, 7, 1)
     """
     parts = ([], [], [])
-    for record, group in zip(records, groups, strict=True):
-        parts[part_of(group, valid, test)].append(record)
+    places = {group: part_of(group, valid, test) for group in groups}
+    pairs = list(zip(groups, records, strict=True))
+    for n in sorted(range(len(pairs)), key=hashed):
+        group, record = pairs[n]
+        parts[places[group]].append(record)
     return Split(*map(tuple, parts))
 
 
@@ -112,35 +119,43 @@ def linked(keys):
     return [root(next(iter(group))) for group in keys]
 
 
-def stratified(labels, names, valid=0.1, test=0.1):
-    """Divide the records of every class into parts of exact size, in the order of their hashes.
+def stratified(records, labels, valid=0.1, test=0.1):
+    """Divide records of many classes so that every class has its share of every part.
+
+    For records that belong to no group, or whose groups are not known. Within a class the
+    order is that of the hashes of the records' places.
 
     Parameters
     ----------
-    labels : array_like, shape (N,)
+    records : sequence of length N
+    labels : sequence of length N
         The class of every record.
-    names : sequence of str, length N
-        What is hashed, one name for each record.
     valid, test : float
         Their shares of each class, rounded.
 
     Returns
     -------
     Split
-        Three arrays of indices into the records.
+        Three tuples of records, the classes mixed.
 
     Examples
     --------
-    >>> stratified([0] * 10 + [1] * 20, [str(n) for n in range(30)], valid=0.1, test=0.2)
+    >>> stratified(range(30), [0] * 10 + [1] * 20, valid=0.1, test=0.2)
     Split(train: 21, valid: 3, test: 6)
     """
-    labels = np.asarray(labels)
-    order = np.argsort([hashlib.blake2b(name.encode("utf-8")).hexdigest() for name in names])
+    members = {}
+    for place in sorted(range(len(records)), key=hashed):
+        members.setdefault(labels[place], []).append(place)
     parts = ([], [], [])
-    for label in np.unique(labels):
-        members = order[labels[order] == label]
-        last = round(len(members) * test)
-        middle = round(len(members) * (test + valid))
-        for part, chosen in enumerate((members[middle:], members[last:middle], members[:last])):
-            parts[part].append(chosen)
-    return Split(*(np.sort(np.concatenate(part)) for part in parts))
+    for places in members.values():
+        last, middle = (round(len(places) * share) for share in (test, test + valid))
+        parts[2].extend(places[:last])
+        parts[1].extend(places[last:middle])
+        parts[0].extend(places[middle:])
+    return Split(*(tuple(records[n] for n in sorted(part, key=hashed)) for part in parts))
+
+
+def hashed(name):
+    """Return a number in [0, 1) that is as good as random and always the same for a name."""
+    digest = hashlib.blake2b(str(name).encode("utf-8"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
