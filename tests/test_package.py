@@ -17,7 +17,7 @@ def run(code):
 def test_import_needs_neither_torch_nor_matplotlib():
     code = (
         "import sys, lstm_lib, lstm_lib.numpy, lstm_lib.training, lstm_lib.gradcheck, lstm_lib.claims\n"
-        "import lstm_lib.data.windows, lstm_lib.data.corpora, lstm_lib.data.text, lstm_lib.convert\n"
+        "import lstm_lib.data.windows, lstm_lib.data.corpora, lstm_lib.data.tasks, lstm_lib.convert\n"
         "heavy = {'torch', 'matplotlib', 'sklearn', 'IPython', 'tqdm', 'safetensors', 'tokenizers', 'onnx'}\n"
         "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy"
