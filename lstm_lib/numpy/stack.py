@@ -47,8 +47,13 @@ class Recurrent(MaskSource, Module):
         dtype = np.float32 if dtype is None else dtype
         for name, value in layout.values(rng=rng, dtype=dtype, **initial).items():
             setattr(self, name, Parameter(value))
-        if layout.masks(1, 1):
+        self._draws_masks = bool(layout.masks(1, 1))
+        if self._draws_masks:
             self.reseed(as_seed(rng))
+        self._weights = [
+            [getattr(self, f"{name}_{suffix}") for name in layout.names]
+            for suffix in layout.suffixes
+        ]
         self._workspaces = {}
         self._saved = None
 
@@ -100,7 +105,7 @@ class Recurrent(MaskSource, Module):
         x = np.asarray(x)
         steps, batch = sequence_shape(x.shape, self.input_size, self.batch_first, single=True)
         initial = self._state_arrays(hx, batch, "{}_0")
-        weights = [p.data for p in self.parameters()]
+        weights = [p.data for own in self._weights for p in own]
         dtype = compute_dtype(self.weight_ih_l0, x, *weights, *initial)
         span = Span(lengths, steps, batch)
         masks = self._masks_of_pass(masks, span, dtype)
@@ -202,6 +207,8 @@ class Recurrent(MaskSource, Module):
 
     def _masks_of_pass(self, masks, span, dtype):
         """The masks of a pass, time first and without padding; the mean of zoneout outside training."""
+        if masks is None and not self._draws_masks:
+            return {}
         planned = self.layout.masks(span.steps, span.batch)
         if masks is not None:
             check_masks(masks, planned)
@@ -287,8 +294,7 @@ class _Run:
     def __init__(self, layer, number, direction, span):
         self.layer, self.reverse, self.span = layer, bool(direction), span
         self.index = number * layer.directions + direction
-        self.suffix = layer.layout.suffixes[self.index]
-        self.parameters = [getattr(layer, f"{name}_{self.suffix}") for name in layer.layout.names]
+        self.parameters = layer._weights[self.index]
 
     def weights(self, dtype):
         """The weights as arrays, in the kernel's order; zeros for absent biases."""
@@ -328,9 +334,10 @@ class _Run:
 
     def _own_masks(self, masks):
         """The masks of this layer and direction, in its own order of time; None without any."""
-        own = [masks.get(f"{name}_{self.suffix}") for name in VariantMasks._fields]
-        if all(mask is None for mask in own):
+        if not masks:
             return None
+        suffix = self.layer.layout.suffixes[self.index]
+        own = [masks.get(f"{name}_{suffix}") for name in VariantMasks._fields]
         recurrent, *zoneout = own
         if self.reverse:
             zoneout = [z if z is None else self.span.turned(z) for z in zoneout]

@@ -54,7 +54,8 @@ class Recurrent(MaskSource, nn.Module):
         self._kernel = kernel if every is None else Segmented(kernel, every)
         self._workspaces = Workspaces()
         register_layout(self, layout, dtype=dtype, device=device, rng=rng, **initial)
-        if layout.masks(1, 1):
+        self._draws_masks = bool(layout.masks(1, 1))
+        if self._draws_masks:
             self.reseed(mask_seed(rng))
 
     @property
@@ -107,7 +108,7 @@ class Recurrent(MaskSource, nn.Module):
         if isinstance(x, PackedSequence):
             return self._forward_packed(x, hx, lengths, masks)
         steps, batch = sequence_shape(x.shape, self.input_size, self.batch_first, single=True)
-        initial = self._initial_state(hx, batch)
+        initial = self._initial_states(hx, batch)
         single, batch = batch is None, 1 if batch is None else batch
         if lengths is not None and single:
             raise ValueError("lengths belong to a batch of sequences; this input is one sequence")
@@ -124,15 +125,14 @@ class Recurrent(MaskSource, nn.Module):
                 index = layer * self.directions + reverse
                 suffix = self.layout.suffixes[index]
                 own = _masks_of_run(masks, suffix, reverse, mirror)
-                start = tuple(state[index] for state in initial)
                 layer_input = _turned(x, mirror) if reverse else x
-                output, states = self._run(layer_input, start, suffix, valid, own)
+                output, states = self._run(layer_input, initial[index], suffix, valid, own)
                 outputs.append(_turned(output, mirror) if reverse else output)
                 final.append(states)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
             if f"dropout_l{layer}" in masks:
                 x = x * masks[f"dropout_l{layer}"]
-        final = [torch.stack(state) for state in zip(*final, strict=True)]
+        final = [_stacked(state) for state in zip(*final, strict=True)]
         if single:
             x, final = x[:, 0], [state[:, 0] for state in final]
         elif self.batch_first:
@@ -173,6 +173,8 @@ class Recurrent(MaskSource, nn.Module):
 
     def _masks_of_pass(self, masks, steps, batch, x):
         """The masks of a pass with the steps first; the mean of zoneout outside training."""
+        if masks is None and not self._draws_masks:
+            return {}
         planned = self.layout.masks(steps, batch)
         if masks is not None:
             check_masks(masks, planned)
@@ -265,20 +267,24 @@ class Recurrent(MaskSource, nn.Module):
         """The states after one step."""
         raise TypeError(f"{type(self).__name__} does not say what a step is")
 
-    def _initial_state(self, hx, batch):
+    def _initial_states(self, hx, batch):
+        """The initial states of every layer and direction, each a tuple of (B, H) tensors."""
         shapes = self.layout.state_shapes(1 if batch is None else batch)
+        count = shapes[0][0]
         if hx is None:
-            return [self.weight_ih_l0.new_zeros(shape) for shape in shapes]
+            zeros = tuple(self.weight_ih_l0.new_zeros(shape[1:]) for shape in shapes)
+            return [zeros] * count
         names = [f"{state}_0" for state in self.states]
         batched = batch is not None
         if not batched:
-            shapes = [(count, size) for count, _, size in shapes]
+            shapes = [(count, size) for _, _, size in shapes]
 
         def meaning(name):
             return state_meaning(name, self.proj_size, batched)
 
         found = check_states(hx, names, shapes, meaning)
-        return found if batched else [state[:, None] for state in found]
+        found = found if batched else [state[:, None] for state in found]
+        return list(zip(*(state.unbind() for state in found), strict=True))
 
     def flatten_parameters(self):
         """Do nothing; present because code for ``torch.nn.LSTM`` calls it."""
@@ -288,11 +294,16 @@ class Recurrent(MaskSource, nn.Module):
         return str(self.layout)
 
 
+def _stacked(states):
+    """The states of all layers and directions as one tensor."""
+    return states[0][None] if len(states) == 1 else torch.stack(states)
+
+
 def _masks_of_run(masks, suffix, reverse, mirror):
     """The masks of one layer and direction, in its own order of time; None without any."""
-    recurrent, *zoneout = (masks.get(f"{name}_{suffix}") for name in VariantMasks._fields)
-    if all(mask is None for mask in (recurrent, *zoneout)):
+    if not masks:
         return None
+    recurrent, *zoneout = (masks.get(f"{name}_{suffix}") for name in VariantMasks._fields)
     if reverse:
         zoneout = [z if z is None else _turned(z, mirror) for z in zoneout]
     return VariantMasks(recurrent, *zoneout)
