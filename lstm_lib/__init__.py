@@ -12,6 +12,7 @@ What lives where:
     kernels      the loops over time in NumPy, forward and backward, fast
     normalisation  layer normalisation and its derivative
     convolution  lengths and padding of convolutions over time
+    averages     the loss of many batches as if they were one
     initialisers where recurrent weights start: Xavier, He, orthogonal, identity, by gate
     masks        random masks that can be repeated, for dropout and its relatives
     mixtures     mixtures of Gaussians that a network puts out: density, mean and samples

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from lstm_lib import engine
+from lstm_lib.averages import LossAverage, counting_mask
 from lstm_lib.checkpoints import load_arrays, restore_parameters, save_arrays
 from lstm_lib.parameters import to_numpy
 from lstm_lib.validation import one_of, positive_int
@@ -26,7 +27,7 @@ class History:
     Attributes
     ----------
     train_loss : list of float
-        Mean loss over the batches of the epoch, each taken before its step.
+        Loss over all that counts in the epoch, each batch taken before its step.
     valid_loss : list of float
         Loss on the validation data after the epoch; empty without validation data.
     grad_norm : list of float
@@ -76,6 +77,7 @@ def fit(
     model : module of lstm_lib.numpy or lstm_lib.torch
     train : tuple
         ``(X, y)`` or ``(X, y, lengths)``: NumPy arrays with one sequence an entry of their first axis.
+        With lengths, answers past the end of a sequence do not count.
     valid : tuple, optional
         Validation data of the same form. With it, the weights of the epoch with the lowest
         validation loss are in the model at the end.
@@ -176,7 +178,7 @@ def fit(
 
 
 def evaluate(model, loss, data, batch_size=256):
-    """Return the mean loss of `model` over ``(X, y)`` or ``(X, y, lengths)``, without training.
+    """Return the loss of `model` over ``(X, y)`` or ``(X, y, lengths)``, without training.
 
     Parameters
     ----------
@@ -266,21 +268,20 @@ def _train_epoch(L, model, criterion, optimizer, train, epoch, settings):
     x, y, lengths = train
     order = np.random.default_rng([settings["seed"], epoch]).permutation(len(x))
     L.reseed(model, (settings["seed"], epoch))
-    total = norms = 0.0
+    average, norms = LossAverage(criterion), 0.0
     batches = range(0, len(x), settings["batch_size"])
     for start in batches:
         pick = order[start : start + settings["batch_size"]]
-        value = L.value_and_grad(
-            model, criterion, x[pick], y[pick], None if lengths is None else lengths[pick]
-        )
+        part_lengths = None if lengths is None else lengths[pick]
+        value = L.value_and_grad(model, criterion, x[pick], y[pick], part_lengths)
         _check_finite("training loss", value)
         largest = settings["clip_norm"]
         norms += L.clip_grad_norm_(
             list(model.parameters()), float("inf") if largest is None else largest
         )
         optimizer.step()
-        total += value * len(pick)
-    return total / len(x), norms / len(batches)
+        average.add(value, y[pick], counting_mask(model, criterion, y[pick], part_lengths))
+    return average.value, norms / len(batches)
 
 
 def _check_finite(name, value):

@@ -134,14 +134,20 @@ def check_classes(logits_shape, target_shape, target_is_integer):
     has_shape("target", target_shape, tuple(logits_shape)[:-1], "logits without their last axis")
 
 
-def check_layers(rnn, head):
-    """Check that a recurrent layer and a linear head fit together."""
+def check_layers(rnn, head, readout, readouts, module):
+    """Check that the layers of a SequenceModel fit together.
+
+    `readouts` are the names of readouts; `module` is the class of those that are layers.
+    """
+    named = not isinstance(readout, module)
+    if named:
+        one_of("readout", readout, readouts)
     if not rnn.batch_first:
         raise ValueError(
             "SequenceModel reads (batch, steps, features): build its LSTM with batch_first=True"
         )
-    width = rnn.hidden_size * (2 if rnn.bidirectional else 1)
-    if head.in_features != width:
+    width = (rnn.proj_size or rnn.hidden_size) * (2 if rnn.bidirectional else 1)
+    if named and hasattr(head, "in_features") and head.in_features != width:
         raise ValueError(
             f"head must take {width} features, the hidden size of the LSTM; it takes {head.in_features}"
         )

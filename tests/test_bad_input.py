@@ -114,7 +114,7 @@ def test_options(L):
         L.LSTM(2, 3, bias=False, forget_bias=1.0)
     with raises(TypeError, "peephol"):
         L.LSTM(2, 3, peephol=True)
-    with raises(ValueError, "readout must be one of 'last', 'all'; got 'first'"):
+    with raises(ValueError, "readout must be one of 'last', 'all', 'mean', 'max'; got 'first'"):
         L.SequenceModel(L.LSTM(2, 3, batch_first=True), L.Linear(3, 1), readout="first")
     with raises(ValueError, "batch_first=True"):
         L.SequenceModel(L.LSTM(2, 3), L.Linear(3, 1))

@@ -6,12 +6,13 @@ Each loss averages over its elements, or over those that a mask leaves, and reme
 
 import numpy as np
 
+from lstm_lib.averages import ClassCount, ElementCount
 from lstm_lib.equations import sigmoid
 from lstm_lib.numpy.module import Module
 from lstm_lib.validation import check_classes, check_fraction, has_shape, mask_shape, one_of
 
 
-class _ElementwiseLoss(Module):
+class _ElementwiseLoss(ElementCount, Module):
     """A loss that is a sum over elements; a subclass gives the element's value and slope."""
 
     def __init__(self, reduction="mean"):
@@ -170,7 +171,7 @@ class BCEWithLogitsLoss(_ElementwiseLoss):
         return softplus - target * z, sigmoid(z) - target
 
 
-class CrossEntropyLoss(Module):
+class CrossEntropyLoss(ClassCount, Module):
     r"""Cross-entropy :math:`-\log \mathrm{softmax}(z)_k` of logits z and class k, in nats.
 
     Classes stand on the **last** axis, whatever comes before it: ``(N, C)`` with targets ``(N,)``,

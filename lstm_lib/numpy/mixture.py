@@ -6,6 +6,7 @@ What the raw outputs mean is in :mod:`lstm_lib.mixtures`; here is what trains th
 import numpy as np
 
 from lstm_lib import mixtures
+from lstm_lib.averages import PointCount
 from lstm_lib.equations import sigmoid
 from lstm_lib.numpy.layers import Linear
 from lstm_lib.numpy.module import Module
@@ -67,7 +68,7 @@ class MixtureDensity(Linear):
         return mixtures.sample_mixture(parameters, rng, bias)
 
 
-class MDNLoss(Module):
+class MDNLoss(PointCount, Module):
     r"""Negative logarithm of a mixture's density at the target, in nats, averaged over points.
 
     .. math::  \ell = -\log \sum_j \pi^j\, \mathcal N(x \mid \mu^j, \sigma^j, \rho^j)

@@ -7,10 +7,11 @@ torch's own.
 from torch import nn
 from torch.nn import functional
 
+from lstm_lib.averages import ClassCount, ElementCount
 from lstm_lib.validation import check_classes, check_fraction, has_shape, mask_shape, one_of
 
 
-class _ElementwiseLoss(nn.Module):
+class _ElementwiseLoss(ElementCount, nn.Module):
     """A loss that is a sum over elements; a subclass gives what an element costs."""
 
     def __init__(self, reduction="mean"):
@@ -79,7 +80,7 @@ class BCEWithLogitsLoss(_ElementwiseLoss):
         return functional.binary_cross_entropy_with_logits(prediction, target, reduction="none")
 
 
-class CrossEntropyLoss(nn.Module):
+class CrossEntropyLoss(ClassCount, nn.Module):
     r"""Cross-entropy :math:`-\log \mathrm{softmax}(z)_k` of logits z and class k, in nats.
 
     Classes stand on the **last** axis, whatever comes before it, as in

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from lstm_lib import mixtures
+from lstm_lib.averages import PointCount
 from lstm_lib.parameters import to_numpy
 from lstm_lib.torch.layers import Linear
 from lstm_lib.validation import mask_shape, one_of
@@ -59,7 +60,7 @@ class MixtureDensity(Linear):
         return parameters.new_tensor(mixtures.sample_mixture(to_numpy(parameters), rng, bias))
 
 
-class MDNLoss(nn.Module):
+class MDNLoss(PointCount, nn.Module):
     """Negative log density of a mixture at the target, in nats; as :class:`lstm_lib.numpy.MDNLoss`.
 
     Parameters

@@ -4,7 +4,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from lstm_lib.validation import check_layers, one_of, positive_int
+from lstm_lib.averages import LossAverage, counting_mask
+from lstm_lib.torch.front import layers_of, lengths_after, run_front
+from lstm_lib.torch.layers import Dropout
+from lstm_lib.torch.readout import READOUTS
+from lstm_lib.validation import check_fraction, check_layers, positive_int, sequence_lengths
 
 
 def device():
@@ -13,19 +17,24 @@ def device():
 
 
 class SequenceModel(nn.Module):
-    r"""A recurrent layer and a linear head: many-to-one or many-to-many.
+    r"""A recurrent layer and a head, and what may stand before and between them.
 
-    ``readout="last"`` feeds the head the hidden state of the top layer after the last valid step,
-    :math:`y = A h_{T} + b`, for one answer a sequence. ``readout="all"`` feeds it every step,
-    :math:`y_t = A h_t + b`.
+    As :class:`lstm_lib.numpy.SequenceModel`, which has the picture.
 
     Parameters
     ----------
     rnn : LSTM, GRU or RNN
         Built with ``batch_first=True``.
-    head : Linear
+    head : Linear or another module
         From ``hidden_size * directions`` to the number of outputs.
-    readout : {"last", "all"}
+    readout : {"last", "all", "mean", "max"} or Module
+        What the head gets: the final state, every step, the mean or the maximum of the valid steps, or
+        what a module makes of ``(output, lengths)``.
+    front : Module, optional
+        What the input goes through first: :class:`Embedding`, :class:`Conv1d`, another layer, or a
+        ``Sequential`` of them. Every layer in it reads ``(B, T, ...)``.
+    dropout : float or Dropout
+        Applied to what the head gets.
 
     Raises
     ------
@@ -38,22 +47,49 @@ class SequenceModel(nn.Module):
     >>> model = L.SequenceModel(L.LSTM(1, 8, batch_first=True), L.Linear(8, 2))
     >>> model(torch.zeros(4, 10, 1)).shape
     torch.Size([4, 2])
+    >>> signal = L.Sequential(L.Conv1d(1, 6, 5, stride=2), L.ReLU())
+    >>> model = L.SequenceModel(L.GRU(6, 8, batch_first=True), L.Linear(8, 3), "mean", front=signal)
+    >>> model(torch.zeros(4, 30, 1), lengths=[30, 7, 12, 5]).shape
+    torch.Size([4, 3])
     """
 
-    def __init__(self, rnn, head, readout="last"):
+    def __init__(self, rnn, head, readout="last", *, front=None, dropout=0.0):
         super().__init__()
-        self.readout = one_of("readout", readout, ("last", "all"))
-        check_layers(rnn, head)
-        self.rnn, self.head = rnn, head
+        check_layers(rnn, head, readout, tuple(READOUTS), nn.Module)
+        if not isinstance(dropout, nn.Module):
+            dropout = Dropout(dropout) if check_fraction("dropout", dropout) else None
+        self.front, self.rnn, self.dropout = front, rnn, dropout
+        self.readout, self.head = readout, head
 
     def forward(self, x, lengths=None):
-        """Map ``(B, T, I)`` to ``(B, O)``, or to ``(B, T, O)`` for ``readout="all"``."""
+        """Map ``(B, T, I)``, or what the front reads, to ``(B, O)``, or ``(B, T', O)`` for ``"all"``.
+
+        Parameters
+        ----------
+        x : tensor
+        lengths : sequence of int, optional
+            Valid steps of every input. What stands past the end has no influence.
+        """
+        if self.front is not None:
+            x, lengths = run_front(self.front, x, lengths)
+        if lengths is not None:
+            lengths = sequence_lengths(lengths, x.shape[1], len(x))
         output, state = self.rnn(x, lengths=lengths)
         h_n = state[0] if isinstance(state, tuple) else state
-        if self.readout == "all":
-            return self.head(output)
-        top = torch.cat((h_n[-2], h_n[-1]), dim=-1) if self.rnn.bidirectional else h_n[-1]
-        return self.head(top)
+        if callable(self.readout):
+            read = self.readout(output, lengths)
+        else:
+            top = torch.cat((h_n[-2], h_n[-1]), dim=-1) if self.rnn.bidirectional else h_n[-1]
+            read = READOUTS[self.readout](output, top, lengths)
+        return self.head(read if self.dropout is None else self.dropout(read))
+
+    def output_mask(self, lengths, steps):
+        """Which of `steps` answers of every sequence count; as in the NumPy engine, and an array."""
+        if self.readout != "all":
+            return None
+        if self.front is not None:
+            lengths = lengths_after(layers_of(self.front), lengths)
+        return np.arange(steps) < np.asarray(lengths)[:, None]
 
 
 def value_and_grad(model, criterion, x, y, lengths=None):
@@ -67,7 +103,8 @@ def value_and_grad(model, criterion, x, y, lengths=None):
     x, y : arrays or tensors
         One batch of inputs and targets; moved to the model's device, floats to its precision.
     lengths : sequence of int, optional
-        Valid steps of every input.
+        Valid steps of every input. Where the model answers at every step, a loss of this library leaves
+        out what stands past the end.
 
     Returns
     -------
@@ -84,7 +121,8 @@ def value_and_grad(model, criterion, x, y, lengths=None):
     """
     model.zero_grad(set_to_none=True)
     prediction = _forward(model, _like_model(x, model), lengths)
-    loss = criterion(prediction, _like_model(y, model))
+    y = _like_model(y, model)
+    loss = _loss(criterion, prediction, y, counting_mask(model, criterion, y, lengths))
     loss.backward()
     return float(loss.detach())
 
@@ -115,7 +153,10 @@ def predict(model, x, lengths=None, batch_size=256):
 
 
 def evaluate(model, criterion, x, y, lengths=None, batch_size=256):
-    """Return the mean loss over all sequences, in evaluation mode, without gradients.
+    """Return the loss of all sequences, in evaluation mode, without gradients.
+
+    It is what the criterion would say of all predictions at once, whatever `batch_size` is: a mean is
+    over all that counts, neither ignored nor past the end of its sequence.
 
     Parameters
     ----------
@@ -127,17 +168,31 @@ def evaluate(model, criterion, x, y, lengths=None, batch_size=256):
     Returns
     -------
     float
+
+    Raises
+    ------
+    ValueError
+        If there is no sequence, or no target that counts.
     """
-    total = 0.0
+    average = LossAverage(criterion)
     for k in range(0, len(x), batch_size):
         part = slice(k, k + batch_size)
-        prediction = predict(model, x[part], None if lengths is None else lengths[part], batch_size)
-        total += float(criterion(*_pair(prediction, y[part]))) * len(prediction)
-    return total / len(x)
+        part_lengths, target = None if lengths is None else lengths[part], torch.as_tensor(y[part])
+        mask = counting_mask(model, criterion, target, part_lengths)
+        if average.count(target, mask):
+            prediction = predict(model, x[part], part_lengths, batch_size)
+            average.add(float(_loss(criterion, *_pair(prediction, target), mask)), target, mask)
+    return average.value
 
 
 def _forward(model, x, lengths):
     return model(x) if lengths is None else model(x, lengths=lengths)
+
+
+def _loss(criterion, prediction, y, mask):
+    if mask is None:
+        return criterion(prediction, y)
+    return criterion(prediction, y, torch.from_numpy(mask).to(y.device))
 
 
 def _pair(prediction, y):
