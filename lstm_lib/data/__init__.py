@@ -6,6 +6,7 @@ What lives where:
     baselines   forecasts that need no network, and that a network has to beat
     metrics     errors with their definitions, and how sure we are of them
     text        text into numbers, and numbers into batches
+    ngrams      a language model that counts, and that a network has to beat
     tasks       the classical tasks for recurrent networks, with their oracles
     corpora     real data sets, read from pinned pip packages and checked by SHA-256
 

@@ -40,8 +40,8 @@ def addition(n, digits, *, reverse=False, rng=None, dtype=np.float32):
 
     References
     ----------
-    W. Zaremba and I. Sutskever, "Learning to execute", 2014, section 3.3; the reversal is
-    due to I. Sutskever, O. Vinyals and Q. V. Le, 2014, for translation.
+    W. Zaremba and I. Sutskever, "Learning to execute", 2014, where sums are one of
+    the tasks.
 
     Examples
     --------

@@ -21,7 +21,7 @@ def adding(n, steps, *, layout="original", rng=None, dtype=np.float32):
 
     .. math:: y = \tfrac12 + \tfrac14 (x_a + x_b) \in [0, 1].
 
-    In the ``"modern"`` layout, common since 2015, values are uniform in [0, 1], all
+    In the ``"modern"`` layout, common since 2016, values are uniform in [0, 1], all
     sequences have `steps` steps, one value of each half is marked with 1, the other markers
     are 0, and :math:`y = x_a + x_b`.
 
@@ -51,8 +51,8 @@ def adding(n, steps, *, layout="original", rng=None, dtype=np.float32):
     References
     ----------
     S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9 (1997),
-    experiment 4; Q. V. Le, N. Jaitly and G. E. Hinton, "A simple way to initialize
-    recurrent networks of rectified linear units", 2015.
+    experiment 4; M. Arjovsky, A. Shah and Y. Bengio, "Unitary evolution recurrent neural
+    networks", ICML 2016, for the modern layout.
 
     Examples
     --------

@@ -36,7 +36,7 @@ class Curriculum:
 
     References
     ----------
-    W. Zaremba and I. Sutskever, "Learning to execute", 2014, section 3.4.
+    W. Zaremba and I. Sutskever, "Learning to execute", 2014.
 
     Examples
     --------

@@ -58,7 +58,8 @@ def embedded_reber(n, *, rng=None, dtype=np.float32):
 
     References
     ----------
-    A. S. Reber, "Implicit learning of artificial grammars", 1967; S. Hochreiter and
+    A. S. Reber, "Implicit learning of artificial grammars", Journal of Verbal Learning and
+    Verbal Behavior 6 (1967); S. Hochreiter and
     J. Schmidhuber, "Long short-term memory", Neural Computation 9 (1997), experiment 1.
 
     Examples

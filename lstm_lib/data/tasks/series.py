@@ -49,7 +49,7 @@ def mackey_glass(
 
     Notes
     -----
-    The task of the literature is to say :math:`x(t + 84)` or :math:`x(t + 85)` from
+    The task of the literature is to say a later value, such as :math:`x(t + 84)`, from
     :math:`x(t), x(t-6), x(t-12), x(t-18)`. Gers, Eck and Schmidhuber found a window MLP
     better at it than an LSTM. Chaos makes distant values depend on every rounding, so two
     programs agree for some hundred time units, not for ever.
