@@ -157,6 +157,23 @@ def test_state_carries_a_sequence_over_two_calls():
 
 
 @KINDS
+@pytest.mark.parametrize("sizes", [(3, 1), (1, 1), (1, 4), (3, 4)], ids=str)
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("solve", [solve_numpy, solve_torch])
+def test_a_later_call_leaves_earlier_results_alone(kind, sizes, batch_first, solve, monkeypatch):
+    options = dict(kind=kind, steps=sizes[0], batch=sizes[1], batch_first=batch_first)
+    problem, other = random_problem(1, **options), random_problem(2, **options)
+    engine = N if solve is solve_numpy else T
+    layer = getattr(engine, kind)(**problem.options, dtype="float64")
+    monkeypatch.setattr(engine, kind, lambda **_: layer)
+    first = solve(problem)
+    kept = {name: np.array(value) for name, value in first.items()}
+    solve(other)
+    results = ("output", "dx", "h_n", "c_n", "dh_0", "dc_0")
+    assert_same(*({n: r[n] for n in results if n in r} for r in (first, kept)), 0.0)
+
+
+@KINDS
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("engine", [N, T], ids=["numpy", "torch"])
 def test_cells_agree_with_torch(engine, kind, bias):

@@ -145,7 +145,7 @@ class LSTMKernel:
             if t >= first_end:
                 copyto(c, w.c[t], where=past_end[t])
                 copyto(h, w.h[t], where=past_end[t])
-        output = np.ascontiguousarray(w.h[1:].transpose(0, 2, 1))
+        output = w.h[1:].transpose(0, 2, 1).copy()
         return output, (w.h[T].T.copy(), w.c[T].T.copy())
 
     def backward(self, d_output, d_states, weights, workspace):

@@ -25,7 +25,7 @@ class InputFirstWorkspace:
 
     def output(self):
         """The states after every step, (T, B, H), and the last of them."""
-        return np.ascontiguousarray(self.h[1:].transpose(0, 2, 1)), (self.h[-1].T.copy(),)
+        return self.h[1:].transpose(0, 2, 1).copy(), (self.h[-1].T.copy(),)
 
     def gradients(self, by_x, by_h, weight_ih, dh):
         """Derivatives by input, initial state and weights from those by the pre-activations."""
