@@ -332,6 +332,8 @@ def test_nothing_to_average_over(L):
         L.evaluate(build(L, readout="all"), L.CrossEntropyLoss(), x, np.full_like(y, -100), lengths)
     with raises(ValueError, "no target counts"):
         L.evaluate(build(L), L.MSELoss(), x[:0], y[:0])
+    with raises(ValueError, "batch_size must be a positive integer, got 0"):
+        L.evaluate(build(L), L.MSELoss(), x, y, batch_size=0)
 
 
 @ENGINES

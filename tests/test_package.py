@@ -68,6 +68,10 @@ def test_both_engines_export_the_same_names():
         "MDNLoss",
         "Attention",
         "AttentionPooling",
+        "Conv1d",
+        "Dropout",
+        "Embedding",
+        "LayerNorm",
     ],
 )
 def test_both_engines_take_the_same_arguments(name):

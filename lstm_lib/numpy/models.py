@@ -209,7 +209,7 @@ def evaluate(model, criterion, x, y, lengths=None, batch_size=256):
     ValueError
         If there is no sequence, or no target that counts.
     """
-    average = LossAverage(criterion)
+    average, batch_size = LossAverage(criterion), positive_int("batch_size", batch_size)
     for k in range(0, len(x), batch_size):
         part = slice(k, k + batch_size)
         part_lengths, target = None if lengths is None else lengths[part], np.asarray(y[part])
