@@ -1,4 +1,4 @@
-r"""Drawing the next token from a model's logits: temperature, top-k and nucleus sampling.
+r"""Drawing tokens from a model's logits: temperature, top-k and nucleus sampling.
 
 Pure NumPy, used by both engines. Logits stand on the last axis, whatever comes before it. A logit of
 :math:`-\infty` forbids its token; NaN and :math:`+\infty` are errors, and so are logits that forbid
@@ -153,6 +153,69 @@ def sample_token(logits, rng=None, temperature=1.0, top_k=None, top_p=None):
     cumulative /= cumulative[..., -1:]
     drawn = np.random.default_rng(rng).random((*cumulative.shape[:-1], 1))
     return (cumulative <= drawn).sum(axis=-1)
+
+
+def continue_tokens(advance, prefix, steps, rng=None, stop=None, **options):
+    """Draw tokens one after the other, each from what those before it make likely.
+
+    Parameters
+    ----------
+    advance : callable
+        Takes tokens, shape (B, T), and a state, None at first; returns the logits after the last of
+        them, an array of shape (B, V), and the new state.
+    prefix : array_like of int, shape (T,) or (B, T)
+        What the text starts with, at least one token.
+    steps : int
+        Tokens to draw at most.
+    rng : int or numpy.random.Generator, optional
+    stop : int, optional
+        A row ends with this token and is filled up with it; when every row has ended, so does all.
+    **options
+        As in :func:`sample_token`.
+
+    Returns
+    -------
+    ndarray of int64, shape (steps,) or (B, steps), or fewer steps
+        The tokens drawn, without the prefix.
+
+    Raises
+    ------
+    TypeError
+        If the prefix does not hold integers.
+    ValueError
+        If it is empty or has a wrong shape, or `steps` is below 1.
+
+    Examples
+    --------
+    A model that always counts on by one, to the base 5:
+
+    >>> def advance(tokens, state):
+    ...     return 100.0 * np.eye(5)[(tokens[:, -1] + 1) % 5], state
+    >>> continue_tokens(advance, [1, 2], steps=6)
+    array([3, 4, 0, 1, 2, 3])
+    >>> continue_tokens(advance, [[1, 2], [0, 0]], steps=6, stop=4)
+    array([[3, 4, 4, 4], [1, 2, 3, 4]])
+    """
+    prefix, steps = np.asarray(prefix), positive_int("steps", steps)
+    if prefix.ndim not in (1, 2) or prefix.size == 0:
+        raise ValueError(
+            f"prefix must have shape (tokens,) or (batch, tokens) and not be empty, got {prefix.shape}"
+        )
+    if prefix.dtype.kind not in "iu":
+        raise TypeError(f"prefix must hold integers, got dtype {prefix.dtype}")
+    rng = np.random.default_rng(rng)
+    tokens, state, drawn = np.atleast_2d(prefix).astype(np.int64), None, []
+    ended = np.zeros(len(tokens), bool)
+    while len(drawn) < steps and not ended.all():
+        logits, state = advance(tokens, state)
+        token = sample_token(logits, rng, **options)
+        if stop is not None:
+            token = np.where(ended, stop, token)
+            ended = token == stop
+        drawn.append(token)
+        tokens = token[:, None]
+    drawn = np.stack(drawn, axis=1)
+    return drawn if prefix.ndim == 2 else drawn[0]
 
 
 _top_k = top_k  # sample_token has an argument of that name

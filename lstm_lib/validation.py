@@ -300,3 +300,16 @@ def state_meaning(name, proj_size=0, batched=True):
     """
     size = "proj_size" if proj_size and name.lstrip("d").startswith("h") else "hidden_size"
     return f"(layers * directions, {'batch, ' * batched}{size})"
+
+
+def check_language_model(vocabulary_size, embedding_size, cell, dropout, tie_weights, options):
+    """Check the arguments of a language model that its layers do not check themselves."""
+    positive_int("vocabulary_size", vocabulary_size)
+    check_fraction("dropout", dropout)
+    one_of("cell", cell, ("LSTM", "GRU", "RNN"))
+    if embedding_size is not None:
+        positive_int("embedding_size", embedding_size)
+    elif tie_weights:
+        raise ValueError("tie_weights needs an embedding: give an embedding_size instead of None")
+    if options.get("bidirectional"):
+        raise ValueError("a language model reads forwards only: bidirectional must be False")

@@ -66,6 +66,7 @@ def test_both_engines_export_the_same_names():
         "SequenceModel",
         "MixtureDensity",
         "MDNLoss",
+        "LanguageModel",
         "Attention",
         "AttentionPooling",
         "Conv1d",
@@ -83,7 +84,17 @@ def test_both_engines_take_the_same_arguments(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["value_and_grad", "predict", "evaluate", "device", "clip_grad_norm_"]
+    "name",
+    [
+        "value_and_grad",
+        "predict",
+        "evaluate",
+        "device",
+        "clip_grad_norm_",
+        "generate",
+        "stream_value_and_grad",
+        "stream_loss",
+    ],
 )
 def test_functions_of_both_engines_take_the_same_arguments(name):
     a, b = (inspect.signature(getattr(L, name)) for L in (N, T))

@@ -11,6 +11,12 @@ from lstm_lib.initialisers import initialise
 from lstm_lib.numpy.attention import Attention, AttentionPooling
 from lstm_lib.numpy.cells import GRUCell, LSTMCell, RNNCell
 from lstm_lib.numpy.convolution import Conv1d
+from lstm_lib.numpy.generation import (
+    LanguageModel,
+    generate,
+    stream_loss,
+    stream_value_and_grad,
+)
 from lstm_lib.numpy.layers import (
     Dropout,
     Embedding,
@@ -60,6 +66,7 @@ __all__ = [
     "HuberLoss",
     "L1Loss",
     "LSTMCell",
+    "LanguageModel",
     "LayerNorm",
     "Linear",
     "MDNLoss",
@@ -79,8 +86,11 @@ __all__ = [
     "clip_grad_value_",
     "device",
     "evaluate",
+    "generate",
     "initialise",
     "predict",
     "reseed",
+    "stream_loss",
+    "stream_value_and_grad",
     "value_and_grad",
 ]

@@ -21,6 +21,12 @@ from lstm_lib.initialisers import initialise
 from lstm_lib.torch.attention import Attention, AttentionPooling
 from lstm_lib.torch.cells import GRUCell, LSTMCell, RNNCell
 from lstm_lib.torch.convolution import Conv1d
+from lstm_lib.torch.generation import (
+    LanguageModel,
+    generate,
+    stream_loss,
+    stream_value_and_grad,
+)
 from lstm_lib.torch.layers import Dropout, Embedding, LayerNorm, Linear
 from lstm_lib.torch.losses import (
     BCEWithLogitsLoss,
@@ -54,6 +60,7 @@ __all__ = [
     "HuberLoss",
     "L1Loss",
     "LSTMCell",
+    "LanguageModel",
     "LayerNorm",
     "Linear",
     "MDNLoss",
@@ -73,8 +80,11 @@ __all__ = [
     "clip_grad_value_",
     "device",
     "evaluate",
+    "generate",
     "initialise",
     "predict",
     "reseed",
+    "stream_loss",
+    "stream_value_and_grad",
     "value_and_grad",
 ]

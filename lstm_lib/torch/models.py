@@ -120,8 +120,8 @@ def value_and_grad(model, criterion, x, y, lengths=None):
     []
     """
     model.zero_grad(set_to_none=True)
-    prediction = _forward(model, _like_model(x, model), lengths)
-    y = _like_model(y, model)
+    prediction = _forward(model, like_model(x, model), lengths)
+    y = like_model(y, model)
     loss = _loss(criterion, prediction, y, counting_mask(model, criterion, y, lengths))
     loss.backward()
     return float(loss.detach())
@@ -145,7 +145,7 @@ def predict(model, x, lengths=None, batch_size=256):
         parts = []
         for k in range(0, len(x), batch_size):
             part = None if lengths is None else lengths[k : k + batch_size]
-            y = _forward(model, _like_model(x[k : k + batch_size], model), part)
+            y = _forward(model, like_model(x[k : k + batch_size], model), part)
             parts.append(y.cpu().numpy())
     finally:
         model.train(was_training)
@@ -201,8 +201,8 @@ def _pair(prediction, y):
     return prediction, y.to(prediction) if y.is_floating_point() else y
 
 
-def _like_model(array, model):
-    """Move an array to the model's device, and floats to its precision."""
+def like_model(array, model):
+    """Return an array as a tensor on the model's device, floats in its precision."""
     parameter = next(model.parameters())
     tensor = torch.as_tensor(array)
     if tensor.is_floating_point():
