@@ -145,12 +145,18 @@ def variant_step(from_x, h, c, weights, masks=NO_MASKS, coupled=False):
 
 
 class VariantStepGradients(NamedTuple):
-    """Derivatives by what enters a step, then by the fields of :class:`VariantWeights`."""
+    """Derivatives by what enters a step, by the fields of :class:`VariantWeights`, and inside it.
+
+    `gates` are those by the values of i, f, g and o, where i counts what it does through f if both
+    are coupled; `c_new` is that by the cell before zoneout.
+    """
 
     from_x: object
     h: object
     c: object
     weights: VariantWeights
+    gates: tuple
+    c_new: object
 
 
 def variant_step_backward(dh, dc, step, h, c, weights, masks=NO_MASKS, coupled=False):
@@ -182,7 +188,8 @@ def variant_step_backward(dh, dc, step, h, c, weights, masks=NO_MASKS, coupled=F
     if w.weight_hr is not None:
         d_hr = dh_new.T @ (step.o * step.tanh_c)
         dh_new = dh_new @ w.weight_hr
-    da_o = dh_new * step.tanh_c * step.o * (1 - step.o)
+    d_o = dh_new * step.tanh_c
+    da_o = d_o * step.o * (1 - step.o)
     d_read = dh_new * step.o * (1 - step.tanh_c * step.tanh_c)
     if w.norm_c is not None:
         d_read, d_norm_c, d_norm_c_bias = layer_norm_backward(d_read, step.c_new, w.norm_c)
@@ -190,12 +197,12 @@ def variant_step_backward(dh, dc, step, h, c, weights, masks=NO_MASKS, coupled=F
     if w.weight_ch is not None:
         p_i, *p_f, p_o = _blocks(w.weight_ch, c.shape[-1])
         dc_new = dc_new + da_o * p_o
-    slope_i = step.i * (1 - step.i)
-    da_g = dc_new * step.i * (1 - step.g * step.g)
-    if coupled:
-        gates = [dc_new * (step.g - c) * slope_i]
-    else:
-        gates = [dc_new * step.g * slope_i, dc_new * c * step.f * (1 - step.f)]
+    d_f, d_g = dc_new * c, dc_new * step.i
+    d_i = dc_new * step.g - d_f if coupled else dc_new * step.g
+    gates = [d_i * step.i * (1 - step.i)]
+    if not coupled:
+        gates.append(d_f * step.f * (1 - step.f))
+    da_g = d_g * (1 - step.g * step.g)
     dc_before = dc_before + dc_new * step.f
     if w.weight_ch is not None:
         dc_before = dc_before + sum(da * p for da, p in zip(gates, [p_i, *p_f], strict=True))
@@ -212,7 +219,8 @@ def variant_step_backward(dh, dc, step, h, c, weights, masks=NO_MASKS, coupled=F
     if w.norm_c_bias is None:
         d_norm_c_bias = None
     by_weights = VariantWeights(d_hh, d_ch, d_norm_hh, d_norm_c, d_norm_c_bias, d_hr)
-    return VariantStepGradients(da, dh_before + dh_entering, dc_before, by_weights)
+    inside = (d_i, d_f, d_g, d_o)
+    return VariantStepGradients(da, dh_before + dh_entering, dc_before, by_weights, inside, dc_new)
 
 
 def _blocks(a, size):

@@ -276,12 +276,3 @@ def test_bad_input_is_named(arguments, message):
     problem = random_problem(0)
     with pytest.raises(ValueError, match=message):
         trace(layer_of(problem), problem.x, **arguments)
-
-
-@pytest.mark.parametrize(
-    "option", [dict(peephole=True), dict(layer_norm=True), dict(proj_size=2), dict(zoneout=0.1)]
-)
-def test_other_equations_are_refused(option):
-    [name] = option
-    with pytest.raises(ValueError, match=f"this LSTM has {name}="):
-        trace(N.LSTM(2, 5, **option), random_problem(0).x)

@@ -212,7 +212,7 @@ def _norms(whole, d_output, d_hx):
 def _sum_of_last(whole):
     """Derivative, by the final states, of the sum of the top layer's final hidden state."""
     run = whole.runs[whole.names[-1]]
-    shape = (len(whole.names), whole.batch, whole.layer.hidden_size)
-    states = [np.zeros(shape, run.found[0]["h"].dtype) for _ in run.cell.states]
+    dtype = run.found[0]["h"].dtype
+    states = [np.zeros(s, dtype) for s in whole.layer.layout.state_shapes(whole.batch)]
     states[0][-whole.directions :] = 1
     return tuple(states) if len(states) > 1 else states[0]

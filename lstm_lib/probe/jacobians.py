@@ -21,10 +21,13 @@ class Jacobian:
         Row: entry of the later state; column: entry of the earlier one.
     states : tuple of str
         ``("h",)`` or ``("h", "c")``.
+    sizes : tuple of int, optional
+        Size of each state; equal ones by default.
     """
 
     matrix: np.ndarray
     states: tuple
+    sizes: tuple | None = None
 
     def block(self, of, by):
         r"""One block, :math:`\partial\,\text{of} / \partial\,\text{by}`, of shape (..., H, H).
@@ -33,12 +36,16 @@ class Jacobian:
         array([[ 8.,  9.],
                [12., 13.]])
         """
-        size = self.matrix.shape[-1] // len(self.states)
+        equal = (self.matrix.shape[-1] // len(self.states),) * len(self.states)
+        ends = np.cumsum((0, *(self.sizes or equal)))
         row, column = (
-            self.states.index(one_of(name, state, self.states)) * size
-            for name, state in (("of", of), ("by", by))
+            slice(*ends[k : k + 2])
+            for k in (
+                self.states.index(one_of("of", of, self.states)),
+                self.states.index(one_of("by", by, self.states)),
+            )
         )
-        return self.matrix[..., row : row + size, column : column + size]
+        return self.matrix[..., row, column]
 
     @property
     def singular_values(self):
@@ -79,7 +86,8 @@ def step_jacobian(layer, x_t, state, suffix="l0"):
         \frac{\partial h_t}{\partial h_{t-1}} = D(z) + D((h_{t-1} - n)\, z (1-z))\, U_z
             + D((1-z)(1-n^2)) \left[ D(r)\, U_n + D(q\, r (1-r))\, U_r \right],
 
-    and for a plain RNN :math:`\partial h_t / \partial h_{t-1} = D(\phi'(a_t))\, U`.
+    and for a plain RNN :math:`\partial h_t / \partial h_{t-1} = D(\phi'(a_t))\, U`. For an LSTM with
+    options it is the complex-step derivative of :func:`lstm_lib.variants.variant_step`.
 
     Parameters
     ----------
@@ -102,7 +110,7 @@ def step_jacobian(layer, x_t, state, suffix="l0"):
     TypeError
         For anything but an LSTM, GRU or RNN.
     ValueError
-        For a wrong shape, an unknown suffix, or an LSTM whose options change its equations.
+        For a wrong shape or an unknown suffix.
 
     References
     ----------
@@ -127,18 +135,16 @@ def step_jacobian(layer, x_t, state, suffix="l0"):
     True
     """
     cell = _cell(layer, suffix)
-    width, hidden = cell.weight_ih.shape[1], cell.weight_hh.shape[1]
+    width, sizes = cell.weight_ih.shape[1], _sizes(layer)
     x_t = to_numpy(x_t)
     has_shape("x_t", x_t.shape, (*x_t.shape[:-1][:1], width), "(batch, features) or (features,)")
     parts = state if len(cell.states) > 1 else (state,)
     if len(parts) != len(cell.states):
         raise ValueError(f"state must be ({', '.join(cell.states)}), got {len(parts)} arrays")
     before = tuple(to_numpy(part) for part in parts)
-    for name, part in zip(cell.states, before, strict=True):
-        has_shape(
-            name, part.shape, (*x_t.shape[:-1], hidden), "(batch, hidden_size), as x_t has it"
-        )
-    return Jacobian(cell.jacobian(cell.step(x_t, before, None), before), cell.states)
+    for name, part, size in zip(cell.states, before, sizes, strict=True):
+        has_shape(name, part.shape, (*x_t.shape[:-1], size), "(batch, size), as x_t has it")
+    return Jacobian(cell.jacobian(cell.step(x_t, before, None), before), cell.states, sizes)
 
 
 def jacobian_product(layer, x, hx=None, *, lengths=None, suffix="l0"):
@@ -184,7 +190,7 @@ def jacobian_product(layer, x, hx=None, *, lengths=None, suffix="l0"):
     whole = passage(layer, x, hx, lengths)
     run = whole.runs[suffix]
     dtype = run.found[0]["h"].dtype
-    unit = np.eye(len(run.cell.states) * layer.hidden_size, dtype=dtype)
+    unit = np.eye(sum(_sizes(layer)), dtype=dtype)
     product = np.broadcast_to(unit, (whole.batch, *unit.shape))
     products = [product]
     for t in range(whole.steps - 1, 0, -1):
@@ -193,7 +199,13 @@ def jacobian_product(layer, x, hx=None, *, lengths=None, suffix="l0"):
             step = np.where(whole.past_end[t][:, None, None], unit, step)
         product = product @ step
         products.append(product)
-    return Jacobian(whole.presented(suffix, products[::-1]), run.cell.states)
+    products = whole.presented(suffix, products[::-1])
+    return Jacobian(products, run.cell.states, _sizes(layer))
+
+
+def _sizes(layer):
+    """Size of every state of a layer."""
+    return tuple(shape[-1] for shape in layer.layout.state_shapes(1))
 
 
 def _cell(layer, suffix):

@@ -6,9 +6,8 @@ import numpy as np
 
 from lstm_lib.parameters import suffixes, to_numpy
 from lstm_lib.probe.cells import GRUInside, LSTMInside, RNNInside
+from lstm_lib.probe.variants import VariantInside
 from lstm_lib.validation import check_states, sequence_lengths, sequence_shape, state_meaning
-
-_NOT_STANDARD = ("peephole", "coupled", "layer_norm", "proj_size")
 
 
 @dataclass
@@ -17,7 +16,7 @@ class Run:
 
     Attributes
     ----------
-    cell : LSTMInside, GRUInside or RNNInside
+    cell : LSTMInside, VariantInside, GRUInside or RNNInside
     x : ndarray, shape (T, B, features)
     before : list of tuple of ndarray
         The state that entered every step.
@@ -71,23 +70,10 @@ def _fit(of_steps, array):
 
 
 def kind_of(layer):
-    """``"LSTM"``, ``"GRU"`` or ``"RNN"``, or a TypeError for anything else.
-
-    Raises
-    ------
-    ValueError
-        For an LSTM with options whose equations are not the standard ones.
-    """
+    """``"LSTM"``, ``"GRU"`` or ``"RNN"``, or a TypeError for anything else."""
     layout = getattr(layer, "layout", None)
     if layout is None or not hasattr(layer, "num_layers"):
         raise TypeError(f"probe looks into an LSTM, GRU or RNN, got {type(layer).__name__}")
-    options = {name: getattr(layout, name) for name in _NOT_STANDARD if getattr(layout, name)}
-    if any(layout.zoneout):
-        options["zoneout"] = layout.zoneout
-    for option, value in options.items():
-        raise ValueError(
-            f"probe knows the standard equations; this {layout.kind} has {option}={value!r}"
-        )
     return layout.kind
 
 
@@ -95,6 +81,9 @@ def inside(layer, suffix):
     """The cell of one layer and direction, with NumPy copies of its weights."""
     kind = kind_of(layer)
     weights = {name: to_numpy(value) for name, value in layer.state_dict().items()}
+    if layer.layout.is_variant:
+        own = {name: weights[f"{name}_{suffix}"] for name in layer.layout.names}
+        return VariantInside(own, layer.layout)
     parts = [weights[f"weight_{part}_{suffix}"] for part in ("ih", "hh")]
     none = np.zeros(len(parts[0]), parts[0].dtype)
     parts += [weights.get(f"bias_{part}_{suffix}", none) for part in ("ih", "hh")]
@@ -133,12 +122,16 @@ def passage(layer, x, hx=None, lengths=None, edit=None):
 
 def states_of(whole, hx, pattern, dtype):
     """A state, or its derivative, as a checked list of arrays; zeros for None."""
-    states = LSTMInside.states if kind_of(whole.layer) == "LSTM" else ("h",)
-    expected = (len(whole.names), whole.batch, whole.layer.hidden_size)
+    layout = whole.layer.layout
+    shapes = layout.state_shapes(whole.batch)
     if hx is None:
-        return [np.zeros(expected, dtype)] * len(states)
-    names = [pattern.format(state) for state in states]
-    checked = check_states(hx, names, [expected] * len(names), state_meaning, to_numpy)
+        return [np.zeros(shape, dtype) for shape in shapes]
+    names = [pattern.format(state) for state in layout.states]
+
+    def meaning(name):
+        return state_meaning(name, layout.proj_size)
+
+    checked = check_states(hx, names, shapes, meaning, to_numpy)
     return [_in_precision(state, dtype) for state in checked]
 
 
@@ -177,7 +170,7 @@ def backward(whole, d_output, d_hx):
     d_output : ndarray, shape (T, B, directions * H)
     d_hx : list of ndarray, shape (layers * directions, B, H)
     """
-    H = whole.layer.hidden_size
+    H = whole.layer.layout.units
     gradients = {}
     d_layer = whole.cleared(d_output)
     for first in reversed(range(0, len(whole.names), whole.directions)):

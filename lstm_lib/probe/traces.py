@@ -11,8 +11,8 @@ def trace(layer, x, hx=None, edit=None, *, lengths=None, d_output=None, d_hx=Non
     r"""Run a recurrent layer of either engine and keep every gate, candidate and state.
 
     The sequences are computed step by step with the equations of :mod:`lstm_lib.equations`, in NumPy
-    and in the layer's precision, whatever engine the layer belongs to. Dropout between layers is
-    left out, as in evaluation.
+    and in the layer's precision, whatever engine and backend the layer belongs to. It runs as in
+    evaluation: nothing is dropped, and zoneout takes the mean of both states.
 
     =====  ====================  ==================================================================
     layer  symbols               meaning
@@ -74,8 +74,8 @@ def trace(layer, x, hx=None, edit=None, *, lengths=None, d_output=None, d_hx=Non
     TypeError
         For anything but an LSTM, GRU or RNN.
     ValueError
-        For a wrong shape, a length outside 1 to T, an LSTM whose options change its equations, or
-        derivatives asked for together with `edit`: they would have to pass through it.
+        For a wrong shape, a length outside 1 to T, an `edit` of an LSTM with options, or derivatives
+        asked for together with `edit`: they would have to pass through it.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def gradients_of(whole, d_output, d_hx):
     """Check the loss's derivatives by the results of a passage and send them backwards."""
     layer = whole.layer
     dtype = next(iter(whole.runs.values())).found[0]["h"].dtype
-    width = layer.hidden_size * whole.directions
+    width = layer.layout.units * whole.directions
     if d_output is None:
         d_output = np.zeros((whole.steps, whole.batch, width), dtype)
     else:
