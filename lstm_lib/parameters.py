@@ -35,17 +35,20 @@ def gate_rows(gate, hidden_size):
 def row_name(row, hidden_size, gates=4):
     """Say which gate and unit a row of a recurrent weight belongs to.
 
+    `gates` is the number of blocks of rows, or their names.
+
     >>> row_name(13, 8)
     'gate f, unit 5'
     >>> row_name(13, 8, gates=3)
     'gate z, unit 5'
+    >>> row_name(13, 8, gates=COUPLED_GATES)
+    'gate g, unit 5'
     >>> row_name(5, 8, gates=1)
     'unit 5'
     """
     gate, unit = divmod(row, hidden_size)
-    if gates not in _GATES_BY_COUNT:
-        return f"unit {unit}"
-    return f"gate {_GATES_BY_COUNT[gates][gate]}, unit {unit}"
+    names = _GATES_BY_COUNT.get(gates, ()) if isinstance(gates, int) else gates
+    return f"gate {names[gate]}, unit {unit}" if len(names) > 1 else f"unit {unit}"
 
 
 def suffixes(num_layers, bidirectional):

@@ -119,7 +119,7 @@ def test_backward_of_the_step_is_the_complex_step_derivative(variant):
         dh, dc, step, arrays["h"], arrays["c"], own, masks, coupled
     )
     claimed = grads._asdict() | {name: getattr(grads.weights, name) for name in weights}
-    del claimed["weights"]
+    claimed = {name: claimed[name] for name in arrays}
     compare_gradients(claimed, complex_step(loss, arrays), tolerance=1e-12).raise_if_wrong()
 
 
@@ -265,6 +265,20 @@ def test_zoneout_outside_training_takes_the_mean_of_both_states():
     assert distance(h_1, h_2.detach().numpy()) <= 1e-15
 
 
+def test_a_wrong_row_is_named_by_the_gates_of_the_layer():
+    class Wrong(N.LSTM):
+        def backward(self, d_output=None, d_hx=None):
+            result = super().backward(d_output, d_hx)
+            self.weight_hh_l0.grad[7, 1] *= -1
+            self.weight_ch_l0.grad[4] *= -1
+            return result
+
+    lstm = Wrong(2, 3, coupled=True, peephole=True, dtype=np.float64, rng=0)
+    report = str(check_gradients(lstm, np.random.default_rng(0).normal(size=(4, 2, 2))))
+    assert "weight_hh_l0: " in report and "[7, 1], gate o, unit 1" in report
+    assert "weight_ch_l0: " in report and "[4], gate o, unit 1" in report
+
+
 def test_a_variant_whose_parts_do_nothing_is_the_standard_lstm():
     problem = random_problem(5, lengths=[6, 1, 4])
     standard = solve_numpy(problem)
@@ -306,6 +320,31 @@ def test_one_sequence_without_a_batch_axis(solve):
             assert np.array_equal(solved[name], batched[name])
         first = replace(single, options=problem.options | dict(batch_first=True))
         assert np.array_equal(solve(first)["output"], solved["output"])
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_a_cell_takes_a_single_input(kind):
+    rng = np.random.default_rng(0)
+    x, state, d_state = rng.normal(size=2), rng.normal(size=3), rng.normal(size=3)
+    pair = kind == "LSTM"
+    ours, theirs = (getattr(L, f"{kind}Cell")(2, 3, dtype="float64", rng=0) for L in (N, T))
+    hx = (state, 2 * state) if pair else state
+    single = as_states(ours(x, hx))
+    dx, d_before = ours.backward(*([d_state, d_state] if pair else [d_state]))
+    gradient = ours.weight_hh.grad
+    ours.zero_grad()
+    batched = as_states(ours(x[None], tuple(s[None] for s in hx) if pair else hx[None]))
+    dx_2, d_before_2 = ours.backward(*[d_state[None]] * len(single))
+    assert all(np.array_equal(a, b[0]) for a, b in zip(single, batched, strict=True))
+    assert np.array_equal(dx, dx_2[0]) and np.array_equal(gradient, ours.weight_hh.grad)
+    pairs = zip(as_states(d_before), as_states(d_before_2), strict=True)
+    assert all(np.array_equal(a, b[0]) for a, b in pairs)
+    tensors = tuple(torch.tensor(s) for s in hx) if pair else torch.tensor(hx)
+    for a, b in zip(single, as_states(theirs(torch.tensor(x), tensors)), strict=True):
+        assert distance(a, b.detach().numpy()) <= 1e-15
+    for cell, wrap in ((ours, np.asarray), (theirs, torch.tensor)):
+        with pytest.raises(ValueError, match=r"input must have shape \(2,\) = \(input_size,\)"):
+            cell(wrap(np.zeros(5)))
 
 
 @ENGINES

@@ -100,7 +100,7 @@ def check_gradients(
         measured,
         tolerance=tolerance or (1e-12 if method == "complex" else 1e-7),
         method="complex step" if method == "complex" else "central difference",
-        hidden_size=_hidden_size(module),
+        **_rows_of(module),
     )
 
 
@@ -130,8 +130,10 @@ def _only(indices, array):
     return kept
 
 
-def _hidden_size(module):
+def _rows_of(module):
+    """What names the rows of recurrent weights: the first recurrent layer's size and gates."""
     for owner in (module, *(child for _, child in module.named_children())):
         if hasattr(owner, "hidden_size"):
-            return owner.hidden_size
-    return None
+            gates = owner.layout.gates if hasattr(owner, "layout") else None
+            return {"hidden_size": owner.hidden_size, "gates": gates}
+    return {}

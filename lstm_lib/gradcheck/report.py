@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lstm_lib.parameters import row_name
+from lstm_lib.parameters import GATES, row_name
 
 
 @dataclass
@@ -80,7 +80,7 @@ class GradientReport:
 
 
 def compare_gradients(
-    claimed, measured, *, tolerance, method="numerical derivative", hidden_size=None
+    claimed, measured, *, tolerance, method="numerical derivative", hidden_size=None, gates=None
 ):
     """Compare two dicts of gradients, array by array.
 
@@ -94,6 +94,8 @@ def compare_gradients(
         Name of the judge, for the report.
     hidden_size : int, optional
         If given, rows of recurrent weights are named by gate and unit.
+    gates : sequence of str, optional
+        Names of the blocks of rows, if they are not those of a standard LSTM, GRU or RNN.
 
     Returns
     -------
@@ -125,16 +127,22 @@ def compare_gradients(
         scale = max(np.abs(a).max(), np.abs(n).max(), np.finfo(np.float64).tiny)
         error = float(difference[index] / scale) if difference[index] else 0.0
         index = tuple(int(k) for k in index)
-        where = _in_words(name, index, a.shape, hidden_size)
+        where = _in_words(name, index, a.shape, hidden_size, gates)
         report.errors.append(
             GradientError(name, error, index, float(a[index]), float(n[index]), where)
         )
     return report
 
 
-def _in_words(name, index, shape, hidden_size):
+def _in_words(name, index, shape, hidden_size, gates):
     words = "[" + ", ".join(map(str, index)) + "]"
-    is_gated = name.rpartition(".")[2].startswith(("weight_", "bias_"))
-    if hidden_size and is_gated and shape[0] % hidden_size == 0:
-        words += f", {row_name(index[0], hidden_size, shape[0] // hidden_size)}"
-    return words
+    name = name.rpartition(".")[2]
+    if not hidden_size or not name.startswith(("weight_", "bias_", "norm_")):
+        return words
+    blocks, rest = divmod(shape[0], hidden_size)
+    if rest or name.startswith("weight_hr"):
+        return words
+    if name.startswith("weight_ch"):
+        gates = tuple(gate for gate in gates or GATES if gate != "g")
+    names = gates if gates and len(gates) == blocks else blocks
+    return f"{words}, {row_name(index[0], hidden_size, names)}"

@@ -28,31 +28,60 @@ class _Cell(Module):
             setattr(self, name.removesuffix("_l0"), Parameter(value))
         self._saved = []
 
+    def forward(self, x, hx=None):
+        """Return the state after one step: ``(h, c)`` for an LSTM, h for a GRU or RNN.
+
+        Parameters
+        ----------
+        x : array, shape (B, I), or (I,) for a single one
+        hx : state before the step, in the same form, optional
+            Arrays of shape (B, H), or (H,); zeros by default.
+        """
+        x, states = self._inputs(np.asarray(x), hx)
+        step, new = self._step(x, *states)
+        self._remember(step, x, *states)
+        return self._as_given(new)
+
+    def _step(self, x, *states):
+        """What the step computed, and the tuple of new states."""
+        raise TypeError(f"{type(self).__name__} does not say what a step is")
+
+    def _as_given(self, states):
+        states = tuple(state[0] for state in states) if self._single else states
+        return tuple(states) if len(self.states) > 1 else states[0]
+
     def _inputs(self, x, hx):
-        """Checked input and states, in the precision to compute in."""
-        x = np.asarray(x)
-        has_shape("input", x.shape, (None, self.input_size), "(batch, input_size)")
-        expected = (len(x), self.hidden_size)
+        """Checked input and states with a batch axis, in the precision to compute in."""
+        self._single = x.ndim == 1
+        leading = () if self._single else (None,)
+        meaning = "(input_size,)" if self._single else "(batch, input_size)"
+        has_shape("input", x.shape, (*leading, self.input_size), meaning)
+        shapes = [(*x.shape[:-1], self.hidden_size)] * len(self.states)
         if hx is None:
-            states = [np.zeros(expected, self.weight_ih.dtype)] * len(self.states)
+            states = [np.zeros(shape, self.weight_ih.dtype) for shape in shapes]
         else:
-            shapes = [expected] * len(self.states)
-            states = check_states(hx, self.states, shapes, "(batch, hidden_size)", np.asarray)
+            meaning = meaning.replace("input", "hidden")
+            states = check_states(hx, self.states, shapes, meaning, np.asarray)
         weights = [parameter.data for parameter in self.parameters()]
         dtype = compute_dtype(self.weight_ih, x, *states, *weights)
-        return [array.astype(dtype, copy=False) for array in (x, *states)]
+        arrays = [np.atleast_2d(array).astype(dtype, copy=False) for array in (x, *states)]
+        return arrays[0], arrays[1:]
 
     def _biases(self):
         return (self.bias_ih.data, self.bias_hh.data) if self.bias else (0.0, 0.0)
 
     def _remember(self, *call):
         if self.training:
-            self._saved.append(call)
+            self._saved.append((self._single, call))
 
     def _recall(self):
         if not self._saved:
             raise RuntimeError("backward needs a forward pass in training mode first")
-        return self._saved.pop()
+        self._single, call = self._saved.pop()
+        return call
+
+    def _input_gradient(self, dx):
+        return dx[0] if self._single else dx
 
     def _add_gradients(self, weight_ih, weight_hh, *biases):
         self.weight_ih.add_grad(weight_ih)
@@ -104,20 +133,11 @@ class LSTMCell(_Cell):
         options = dict(dtype=dtype, device=device, rng=rng, forget_bias=forget_bias)
         super().__init__(input_size, hidden_size, bias, **options)
 
-    def forward(self, x, hx=None):
-        """Return ``(h, c)`` after one step.
-
-        Parameters
-        ----------
-        x : array, shape (B, I)
-        hx : pair of arrays, shape (B, H), optional
-        """
-        x, h, c = self._inputs(x, hx)
+    def _step(self, x, h, c):
         bias_ih, bias_hh = self._biases()
         weights = self.weight_ih.data, self.weight_hh.data
         step = equations.lstm_step(x, h, c, *weights, bias_ih + bias_hh)
-        self._remember(step, x, h, c)
-        return step.h, step.c
+        return step, (step.h, step.c)
 
     def backward(self, dh, dc):
         """Differentiate the latest call that was not yet differentiated.
@@ -132,9 +152,10 @@ class LSTMCell(_Cell):
         (dh_prev, dc_prev) : pair of ndarray, shape (B, H)
         """
         weights = self.weight_ih.data, self.weight_hh.data
+        dh, dc = np.atleast_2d(dh), np.atleast_2d(dc)
         grads = equations.lstm_step_backward(dh, dc, *self._recall(), *weights)
         self._add_gradients(grads.weight_ih, grads.weight_hh, grads.bias, grads.bias.copy())
-        return grads.x, (grads.h, grads.c)
+        return self._input_gradient(grads.x), self._as_given((grads.h, grads.c))
 
 
 class GRUCell(_Cell):
@@ -161,20 +182,17 @@ class GRUCell(_Cell):
     ):
         super().__init__(input_size, hidden_size, bias, dtype=dtype, device=device, rng=rng)
 
-    def forward(self, x, hx=None):
-        """Return h, shape (B, H), after one step from ``hx``, zeros by default."""
-        x, h = self._inputs(x, hx)
+    def _step(self, x, h):
         weights = self.weight_ih.data, self.weight_hh.data
         step = equations.gru_step(x, h, *weights, *self._biases())
-        self._remember(step, x, h)
-        return step.h
+        return step, (step.h,)
 
     def backward(self, dh):
         """Differentiate the latest call that was not yet; return dx and the derivative by the state."""
         weights = self.weight_ih.data, self.weight_hh.data
-        grads = equations.gru_step_backward(dh, *self._recall(), *weights)
+        grads = equations.gru_step_backward(np.atleast_2d(dh), *self._recall(), *weights)
         self._add_gradients(*grads[2:])
-        return grads.x, grads.h
+        return self._input_gradient(grads.x), self._as_given((grads.h,))
 
 
 class RNNCell(_Cell):
@@ -208,17 +226,16 @@ class RNNCell(_Cell):
         self.nonlinearity = one_of("nonlinearity", nonlinearity, ("tanh", "relu"))
         super().__init__(input_size, hidden_size, bias, dtype=dtype, device=device, rng=rng)
 
-    def forward(self, x, hx=None):
-        """Return h, shape (B, H), after one step from ``hx``, zeros by default."""
-        x, h = self._inputs(x, hx)
+    def _step(self, x, h):
         weights = self.weight_ih.data, self.weight_hh.data
         h_next = equations.rnn_step(x, h, *weights, *self._biases(), self.nonlinearity)
-        self._remember(h_next, x, h)
-        return h_next
+        return h_next, (h_next,)
 
     def backward(self, dh):
         """Differentiate the latest call that was not yet; return dx and the derivative by the state."""
         weights = self.weight_ih.data, self.weight_hh.data
-        grads = equations.rnn_step_backward(dh, *self._recall(), *weights, self.nonlinearity)
+        grads = equations.rnn_step_backward(
+            np.atleast_2d(dh), *self._recall(), *weights, self.nonlinearity
+        )
         self._add_gradients(*grads[2:])
-        return grads.x, grads.h
+        return self._input_gradient(grads.x), self._as_given((grads.h,))

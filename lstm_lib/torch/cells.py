@@ -22,12 +22,13 @@ class _Cell(nn.Module):
         register_layout(self, self.layout, suffix=False, **options)
 
     def _states(self, x, hx):
-        has_shape("input", x.shape, (None, self.input_size), "(batch, input_size)")
-        expected = (x.shape[0], self.hidden_size)
+        single = x.ndim == 1
+        meaning = "(input_size,)" if single else "(batch, input_size)"
+        has_shape("input", x.shape, (*(() if single else (None,)), self.input_size), meaning)
+        shapes = [(*x.shape[:-1], self.hidden_size)] * len(self.states)
         if hx is None:
-            return (self.weight_ih.new_zeros(expected),) * len(self.states)
-        shapes = [expected] * len(self.states)
-        return check_states(hx, self.states, shapes, "(batch, hidden_size)")
+            return tuple(self.weight_ih.new_zeros(shape) for shape in shapes)
+        return check_states(hx, self.states, shapes, meaning.replace("input", "hidden"))
 
     def _weights(self):
         biases = (self.bias_ih, self.bias_hh) if self.bias else (0.0, 0.0)
@@ -71,8 +72,8 @@ class LSTMCell(_Cell):
 
         Parameters
         ----------
-        x : tensor, shape (B, I)
-        hx : pair of tensors, shape (B, H), optional
+        x : tensor, shape (B, I), or (I,) for a single one
+        hx : pair of tensors, shape (B, H) or (H,), optional
         """
         h, c = self._states(x, hx)
         weight_ih, weight_hh, bias_ih, bias_hh = self._weights()
@@ -96,7 +97,7 @@ class GRUCell(_Cell):
         super().__init__(input_size, hidden_size, bias, dtype=dtype, device=device, rng=rng)
 
     def forward(self, x, hx=None):
-        """Return h, shape (B, H), after one step from ``hx``, zeros by default."""
+        """Return h, shape (B, H) or (H,), after one step from ``hx``, zeros by default."""
         return equations.gru_step(x, *self._states(x, hx), *self._weights()).h
 
 
@@ -128,5 +129,5 @@ class RNNCell(_Cell):
         self.nonlinearity = nonlinearity
 
     def forward(self, x, hx=None):
-        """Return h, shape (B, H), after one step from ``hx``, zeros by default."""
+        """Return h, shape (B, H) or (H,), after one step from ``hx``, zeros by default."""
         return equations.rnn_step(x, *self._states(x, hx), *self._weights(), self.nonlinearity)
