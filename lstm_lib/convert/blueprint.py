@@ -42,15 +42,18 @@ class Blueprint:
     weights: dict
 
     def __post_init__(self):
-        for name, shape in self.layout.shapes().items():
-            if name not in self.weights:
-                raise ValueError(f"{name} is missing: give every layer the same weights")
+        expected = self.layout.shapes()
+        missing = sorted(expected.keys() - self.weights.keys())
+        unknown = sorted(self.weights.keys() - expected.keys())
+        if missing or unknown:
+            raise ValueError(
+                f"these are not the weights of an {self.layout.kind}({self.layout}): "
+                f"missing {missing}, not expected {unknown}"
+            )
+        for name, shape in expected.items():
             has_shape(
                 name, self.weights[name].shape, shape, f"of an {self.layout.kind}({self.layout})"
             )
-        unknown = sorted(self.weights.keys() - self.layout.shapes().keys())
-        if unknown:
-            raise ValueError(f"{unknown} have no place: give every layer the same weights")
         check_precision(self.weights)
 
     @property

@@ -148,11 +148,12 @@ class Graph:
         states = {part.input[0] for part in taken}
         state, indices = states.pop(), [self.index(part) for part in taken]
         on_first_axis = not any(self.attribute(part, "axis", 0) for part in taken)
-        below = self.producers.get(state)
+        below, last_two = self.producers.get(state), ([-2, -1], [0, 1])
         if below is not None and below.op_type == "Concat":
+            last_two = ([-2, -1],)
             state, below = below.input[-1], self.producers.get(below.input[-1])
-        final = below is not None and below.op_type in self.kinds and state == below.output[1]
-        if states or indices != [-2, -1] or not on_first_axis or not final:
+        final = below is not None and below.op_type in self.kinds and state in below.output[1:2]
+        if states or indices not in last_two or not on_first_axis or not final:
             return None
         return state if self.two_directions(below) else None
 
@@ -207,7 +208,7 @@ class Graph:
         """The axes of an output of a recurrent node."""
         if value == node.output[0]:
             return ("T", "D", "B", "H")
-        if value == node.output[1]:
+        if value in node.output[1:2]:
             return ("D", "B", "H")
         raise ValueError("the cell state is understood as an output alone")
 

@@ -67,6 +67,16 @@ def test_lengths_go_through_sequence_lens(kind, options):
 
 
 @KINDS
+def test_padding_has_no_influence_on_the_graph(kind):
+    layer, problem = random_layer(kind, dtype=np.float32, num_layers=2, bidirectional=True)
+    model, lengths = to_onnx(layer, states=True, lengths=True), [6, 1, 4]
+    clean = run(model, problem.x, problem.hx, lengths)
+    for sequence, length in enumerate(lengths):
+        problem.x[length:, sequence] = np.nan
+    assert_agrees(run(model, problem.x, problem.hx, lengths), clean, 0.0)
+
+
+@KINDS
 @pytest.mark.parametrize("options", STACKS, ids=str)
 def test_the_reference_of_onnx_computes_the_same_in_float64(kind, options):
     layer, problem = random_layer(kind, **options)
@@ -249,3 +259,40 @@ def test_the_last_step_of_two_directions_is_refused(tmp_path):
     export(model, torch.randn(2, 7, 3), path)
     with pytest.raises(ValueError, match="in one direction"):
         from_onnx(path)
+
+
+VARIANTS = [
+    dict(peephole=True),
+    dict(coupled=True),
+    dict(peephole=True, bidirectional=True, num_layers=2, bias=False),
+    dict(peephole=True, coupled=True, bidirectional=True, num_layers=2),
+]
+
+
+@OF_ENGINE
+@pytest.mark.parametrize("options", VARIANTS, ids=str)
+def test_peepholes_and_coupled_gates(engine, options):
+    layer, problem = random_layer(engine=engine, dtype=np.float32, **options)
+    model = to_onnx(layer, states=True, lengths=True)
+    lengths = [6, 1, 4]
+    ours = compute(layer, problem.x, problem.hx, lengths)
+    assert_agrees(ours, run(model, problem.x, problem.hx, lengths), 2e-6)
+    again = from_onnx(model, engine)
+    assert (again.peephole, again.coupled) == (layer.peephole, layer.coupled)
+    mine, theirs = arrays_of(layer), arrays_of(again)
+    assert mine.keys() == theirs.keys()
+    assert all(np.array_equal(mine[name], theirs[name]) for name in mine)
+
+
+def test_the_reference_of_onnx_has_peepholes_in_float64():
+    layer, problem = random_layer(peephole=True, num_layers=2)
+    theirs = ReferenceEvaluator(to_onnx(layer, states=True)).run(None, feeds(problem.x, problem.hx))
+    assert_agrees(compute(layer, problem.x, problem.hx), theirs, 1e-13)
+
+
+def test_dropout_leaves_no_trace_in_evaluation_mode():
+    layer, problem = random_layer(
+        dtype=np.float32, num_layers=2, dropout=0.5, recurrent_dropout=0.5
+    )
+    layer.eval()
+    assert_agrees(compute(layer, problem.x), run(to_onnx(layer), problem.x), 2e-6)

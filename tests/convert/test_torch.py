@@ -41,6 +41,32 @@ def test_there_and_back_is_bit_identical(kind, engine, options):
         assert np.array_equal(ours[name], theirs[name])
 
 
+@OF_ENGINE
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(proj_size=3),
+        dict(proj_size=3, num_layers=2, bidirectional=True, dropout=0.25, bias=False),
+    ],
+    ids=str,
+)
+def test_projections_and_dropout_between_layers(engine, options):
+    layer, problem = random_layer(engine=engine, **options)
+    theirs = to_torch(layer.eval())
+    assert theirs.dropout == layer.dropout
+    again = from_torch(theirs, engine)
+    assert (again.proj_size, again.dropout) == (3, layer.dropout)
+    expected = compute(layer, problem.x, problem.hx)
+    for other in (theirs, again):
+        for ours, result in zip(expected, compute(other, problem.x, problem.hx), strict=True):
+            assert distance(ours, result) <= 1e-13
+
+
+def test_dropout_of_a_gru_goes_both_ways():
+    layer, _ = random_layer("GRU", num_layers=2, dropout=0.25)
+    assert from_torch(to_torch(layer)).dropout == to_torch(layer).dropout == 0.25
+
+
 def test_the_nonlinearity_goes_both_ways():
     layer, problem = random_layer("RNN", nonlinearity="relu")
     theirs = to_torch(layer)
