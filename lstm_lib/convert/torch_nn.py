@@ -137,7 +137,7 @@ def _model_to_torch(model):
 def _filled(module_class, weights, like, **options):
     """A torch module that holds `weights` on the device of `like`; draws no random number."""
     torch = require("torch", "to_torch", "pip install torch")
-    tensors = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
+    tensors = {name: torch.from_numpy(array) for name, array in weights.items()}
     dtype = next(iter(tensors.values())).dtype
     device = getattr(like, "device", "cpu")
     module = module_class(**options, dtype=dtype, device="meta").to_empty(device=device)
