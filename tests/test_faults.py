@@ -12,26 +12,26 @@ import textwrap
 import numpy as np
 import pytest
 
-from lstm_lib import equations
+from lstm_lib import equations, variants
 from lstm_lib.gradcheck import compare_gradients, complex_step
 
 FLIPPED = {ast.Add: ast.Sub, ast.Sub: ast.Add}
 
 
-def mutants(function):
+def mutants(function, swap=True):
     """Yield ``(description, damaged function)`` for everything of `function` that can be damaged.
 
-    A sum becomes a difference and a difference a sum; a product loses its right or its left factor; a
-    variable is taken for each of the others.
+    A sum becomes a difference and a difference a sum; a product loses its right or its left factor;
+    with `swap`, a variable is taken for each of the others.
     """
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    variables = sorted(local_variables(tree))
+    variables = sorted(local_variables(tree)) if swap else []
     for index, node in enumerate(ast.walk(tree)):
         for new in substitutes(node, variables):
             damaged = copy.deepcopy(tree)
             replace(damaged, list(ast.walk(damaged))[index], new)
             ast.fix_missing_locations(damaged)
-            names = dict(vars(equations))
+            names = dict(function.__globals__)
             exec(compile(damaged, "<mutant>", "exec"), names)
             yield f"{ast.unparse(node)} -> {ast.unparse(new)}", names[function.__name__]
 
@@ -119,6 +119,45 @@ def step_judge(gates, forward, *options):
     return is_right
 
 
+def variant_judge(coupled, **options):
+    """A function that judges a damaged ``variant_step_backward`` on a step with these options."""
+    rng = np.random.default_rng(0)
+    gates, units = 3 if coupled else 4, 3 if options.get("projection") else 4
+    shapes = dict(weight_hh=(gates * 4, units), weight_ch=((gates - 1) * 4,))
+    if options.get("norm"):
+        shapes |= dict(norm_hh=(gates * 4,), norm_c=(4,), norm_c_bias=(4,))
+    if options.get("projection"):
+        shapes |= dict(weight_hr=(units, 4))
+    shapes |= dict(from_x=(5, gates * 4), h=(5, units), c=(5, 4))
+    arrays = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    masks = variants.NO_MASKS
+    if options.get("masks"):
+        masks = variants.VariantMasks(*(rng.random((5, n)) for n in (units, units, 4)))
+    dh, dc = rng.normal(size=(5, units)), rng.normal(size=(5, 4))
+
+    def step_of(point):
+        weights = {n: point[n] for n in variants.VariantWeights._fields if n in point}
+        weights = variants.VariantWeights(**weights)
+        return variants.variant_step(
+            point["from_x"], point["h"], point["c"], weights, masks, coupled
+        ), weights
+
+    def loss(point):
+        step, _ = step_of(point)
+        return (dh * step.h).sum() + (dc * step.c).sum()
+
+    step, weights = step_of(arrays)
+    measured = complex_step(loss, arrays)
+
+    def is_right(backward):
+        by = backward(dh, dc, step, arrays["h"], arrays["c"], weights, masks, coupled)
+        claimed = by.weights._asdict() | by._asdict()
+        claimed = {name: claimed[name] for name in arrays}
+        return compare_gradients(claimed, measured, tolerance=1e-12).ok
+
+    return is_right
+
+
 def both(first, second):
     """A function that both judges have to call right."""
     return lambda function: first(function) and second(function)
@@ -150,3 +189,18 @@ def verdict(is_right, mutant):
         return "right" if is_right(mutant) else "wrong"
     except (ValueError, TypeError, AttributeError, NameError):
         return "stops"
+
+
+def test_every_damaged_derivative_of_a_variant_is_seen():
+    is_right = both(
+        both(
+            variant_judge(False, norm=True, projection=True, masks=True),
+            variant_judge(True, norm=True, masks=True),
+        ),
+        both(variant_judge(False), variant_judge(True, projection=True)),
+    )
+    assert is_right(variants.variant_step_backward)
+    damaged = mutants(variants.variant_step_backward, swap=False)
+    verdicts = [(what, verdict(is_right, mutant)) for what, mutant in damaged]
+    assert [what for what, said in verdicts if said == "right"] == []
+    assert sum(said == "wrong" for _, said in verdicts) >= 50
