@@ -17,6 +17,13 @@ task, size, source, licence and split of every data set.
 """
 
 from lstm_lib.data.corpora.baskets import Groceries, Household, grocery_baskets
+from lstm_lib.data.corpora.captions import (
+    Canvas,
+    Character,
+    canvases,
+    draw_character,
+    named_characters,
+)
 from lstm_lib.data.corpora.digits import Digit, mnist_digits, small_digits
 from lstm_lib.data.corpora.dna import Stretch, genome_windows, splice_sites
 from lstm_lib.data.corpora.ecg import Heartbeats, heartbeats
@@ -39,29 +46,38 @@ from lstm_lib.data.corpora.handwriting import (
     pen_digits,
     write,
 )
+from lstm_lib.data.corpora.music import Chorale, Tune, chorales, folk_tunes, piano_roll
 from lstm_lib.data.corpora.poems import Poem, tang_poems
 from lstm_lib.data.corpora.pronunciation import Word, pronunciations
 from lstm_lib.data.corpora.sentiment import Review, reviews
 from lstm_lib.data.corpora.series import Laser, airline, electricity, glucose, laser
 from lstm_lib.data.corpora.splits import Split
 from lstm_lib.data.corpora.stocks import stocks_daily, stocks_monthly
+from lstm_lib.data.corpora.summaries import Documented, docstrings
 from lstm_lib.data.corpora.table import Table
 from lstm_lib.data.corpora.text import Play, classic, shakespeare
+from lstm_lib.data.corpora.translation import Dated, Pair, human_dates, translations
 from lstm_lib.data.corpora.ucr import Series, japanese_vowels, ucr_archive
 
 __all__ = [
     "CATALOGUE",
     "DISTRIBUTIONS",
     "LIBRARIES",
+    "Canvas",
     "ChangedData",
+    "Character",
+    "Chorale",
     "Corpus",
+    "Dated",
     "Digit",
+    "Documented",
     "Glyph",
     "Groceries",
     "Heartbeats",
     "Household",
     "Laser",
     "MissingData",
+    "Pair",
     "Play",
     "Poem",
     "Review",
@@ -70,21 +86,30 @@ __all__ = [
     "Stretch",
     "Table",
     "Trace",
+    "Tune",
     "Word",
     "airline",
+    "canvases",
+    "chorales",
     "classic",
+    "docstrings",
+    "draw_character",
     "electricity",
+    "folk_tunes",
     "genome_windows",
     "glucose",
     "grocery_baskets",
     "hand_movements",
     "heartbeats",
     "hershey_fonts",
+    "human_dates",
     "install",
     "japanese_vowels",
     "laser",
     "mnist_digits",
+    "named_characters",
     "pen_digits",
+    "piano_roll",
     "pronunciations",
     "require",
     "reviews",
@@ -95,6 +120,7 @@ __all__ = [
     "stocks_daily",
     "stocks_monthly",
     "tang_poems",
+    "translations",
     "ucr_archive",
     "weather",
     "write",

@@ -52,6 +52,7 @@ class Groceries(NamedTuple):
 @corpus(
     LINES,
     PRODUCTS,
+    libraries=("arro3-core", "arro3-io"),
     task="prediction: categories of a household's next basket",
     size="141,079 baskets of 2,467 households in 2017, 299 categories",
     source="84.51°, The Complete Journey",

@@ -74,6 +74,7 @@ def splice_sites():
 
 @corpus(
     GENOME,
+    libraries=("archspec",),
     task="classification: coding against non-coding DNA",
     size="6,320 windows of 60 bases, half of them inside genes, from a genome of 2,463,666",
     source="Corynebacterium diphtheriae NCTC 11397, NZ_LN831026.1; genes by Prodigal",

@@ -65,7 +65,7 @@ LIBRARIES = {
     "babel": "2.18.0",
     "pyrodigal": "3.7.1",
 }
-HOSTS = ("matplotlib", "scikit-learn")
+HOSTS = ("matplotlib", "numpy", "scikit-learn", "scipy")
 
 _PINNED = {**DISTRIBUTIONS, **LIBRARIES}
 _RAISES = """Raises
@@ -104,6 +104,7 @@ class Corpus(NamedTuple):
     name: str
     task: str
     files: tuple
+    libraries: tuple
     size: str
     source: str
     licence: str
@@ -112,15 +113,15 @@ class Corpus(NamedTuple):
 
     @property
     def packages(self):
-        """Names of the packages that its files come from, each once."""
-        return tuple(dict.fromkeys(file.dist for file in self.files))
+        """Names of the packages that it takes, each once."""
+        return tuple(dict.fromkeys((*(file.dist for file in self.files), *self.libraries)))
 
 
 CATALOGUE = {}
 """Every data set by the name of its loader, as a `Corpus`."""
 
 
-def corpus(*files, task, size, source, licence, split):
+def corpus(*files, task, size, source, licence, split, libraries=()):
     """Make a function the loader of a data set.
 
     The function is called once for each choice of its arguments, and its result is kept;
@@ -133,6 +134,8 @@ def corpus(*files, task, size, source, licence, split):
     task, size, source, licence, split : str
         One sentence or less each: what it is for, how much there is, where it comes from,
         what may be done with it, and by what it is divided.
+    libraries : tuple of str
+        Packages whose code it runs or whose sources it reads, beside those of the files.
     """
 
     def enter(function):
@@ -140,7 +143,7 @@ def corpus(*files, task, size, source, licence, split):
         facts = {"Size": size, "Source": source, "Licence": licence, "Split": split}
         load.__doc__ = _completed(function.__doc__, facts)
         name = function.__name__
-        CATALOGUE[name] = Corpus(name, task, files, size, source, licence, split, load)
+        CATALOGUE[name] = Corpus(name, task, files, libraries, size, source, licence, split, load)
         return load
 
     return enter
