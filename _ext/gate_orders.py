@@ -10,38 +10,38 @@ from sphinx.util.docutils import SphinxDirective
 from lstm_lib.convert import GATE_ORDERS
 
 NAMES = {"torch": "torch.nn", "onnx": "ONNX", "keras": "Keras 3", "flax": "Flax"}
-HEADER = ("Library", "Cell", "Order", "Weights", "Biases", "State")
+HEADER = ("Cell", "Order", "Weights and biases", "State")
 
 
-def row(*cells):
-    """A row of a table, from one text or node a cell."""
-    filled = (nodes.paragraph("", "", nodes.Text(c) if isinstance(c, str) else c) for c in cells)
-    return nodes.row("", *(nodes.entry("", cell) for cell in filled))
+def cell(*paragraphs):
+    """A cell of the table, from texts and nodes."""
+    filled = (nodes.Text(p) if isinstance(p, str) else p for p in paragraphs)
+    return nodes.entry("", *(nodes.paragraph("", "", content) for content in filled))
 
 
 def order(layout):
     """The blocks by the library's own names, with ours where they differ."""
     ours = {theirs: gate for theirs, gate in zip(layout.names, layout.gates, strict=True)}
-    different = [f"{theirs} is {gate}" for theirs, gate in ours.items() if theirs != gate]
+    different = [f"{theirs} is our {gate}" for theirs, gate in ours.items() if theirs != gate]
     return ", ".join(layout.names) + (f" ({', '.join(different)})" if different else "")
 
 
 def table():
     """One row for every cell of every library."""
     rows = [
-        row(
-            NAMES[library],
-            nodes.literal("", cell),
-            order(layout),
-            layout.weights,
-            layout.biases,
-            layout.state,
+        nodes.row(
+            "",
+            cell(NAMES[library], nodes.literal("", name)),
+            cell(order(layout)),
+            cell(layout.weights, f"Biases: {layout.biases}"),
+            cell(layout.state),
         )
         for library, cells in GATE_ORDERS.items()
-        for cell, layout in cells.items()
+        for name, layout in cells.items()
     ]
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in HEADER), cols=len(HEADER))
-    group += [nodes.thead("", row(*HEADER)), nodes.tbody("", *rows)]
+    head = nodes.thead("", nodes.row("", *map(cell, HEADER)))
+    columns = [nodes.colspec(colwidth=width) for width in (20, 20, 45, 15)]
+    group = nodes.tgroup("", *columns, head, nodes.tbody("", *rows), cols=len(HEADER))
     return nodes.table("", group, classes=["gate-orders"])
 
 
