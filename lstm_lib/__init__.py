@@ -23,6 +23,8 @@ What lives where:
     probe        every gate and its gradient at every step, Jacobians, how far memory reaches
     training     ``fit()``: one training loop for both engines, with checkpoints
     convert      layers and weights to and from torch.nn, ONNX, Keras and Flax
+    streams      training and judging language models on one long text
+    runs         one run of training: history, checkpoint, progress bar
     checkpoints  weights on disk as safetensors, written atomically
     files        files that are whole or not there
     data         windows, scaling, baselines, text and real data sets

@@ -5,51 +5,12 @@ from which an interrupted run goes on to the very result of an uninterrupted one
 data and the masks of dropout in epoch k are functions of ``(seed, k)`` alone, so there is no random state to save.
 """
 
-import json
-import os
-import zlib
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-
 import numpy as np
 
 from lstm_lib import engine
 from lstm_lib.averages import LossAverage, counting_mask
-from lstm_lib.checkpoints import load_arrays, restore_parameters, save_arrays
-from lstm_lib.parameters import to_numpy
+from lstm_lib.runs import Run, fingerprint
 from lstm_lib.validation import one_of, positive_int
-
-
-@dataclass
-class History:
-    """What happened in every epoch of a run.
-
-    Attributes
-    ----------
-    train_loss : list of float
-        Loss over all that counts in the epoch, each batch taken before its step.
-    valid_loss : list of float
-        Loss on the validation data after the epoch; empty without validation data.
-    grad_norm : list of float
-        Mean norm of the gradient before clipping.
-    lr : list of float
-        Learning rate of the epoch.
-    best_epoch : int or None
-        Epoch, counted from 0, with the lowest validation loss.
-    stopped_early : bool
-    """
-
-    train_loss: list = field(default_factory=list)
-    valid_loss: list = field(default_factory=list)
-    grad_norm: list = field(default_factory=list)
-    lr: list = field(default_factory=list)
-    best_epoch: int | None = None
-    stopped_early: bool = False
-
-    @property
-    def epochs(self):
-        """Number of epochs that were run."""
-        return len(self.train_loss)
 
 
 def fit(
@@ -111,7 +72,7 @@ def fit(
 
     Returns
     -------
-    History
+    lstm_lib.runs.History
 
     Raises
     ------
@@ -140,41 +101,24 @@ def fit(
         if valid is None:
             raise ValueError("patience needs validation data: pass valid=(X, y)")
     criterion = make_loss(L, loss)
-    optimizer_name = optimizer if isinstance(optimizer, str) else type(optimizer).__name__
+    name = optimizer if isinstance(optimizer, str) else type(optimizer).__name__
     optimizer = make_optimizer(L, optimizer, model, lr)
     settings = dict(
-        optimizer=optimizer_name.lower(),
-        lr=float(optimizer.param_groups[0]["lr"]),
+        optimizer=name.lower(),
         batch_size=batch_size,
         clip_norm=clip_norm,
         seed=seed,
-        data=_fingerprint(train),
-        scheduled=schedule is not None,
+        data=fingerprint(train),
     )
-    schedule = None if schedule is None else schedule(optimizer)
-    run = _Run(model, optimizer, schedule, settings, checkpoint)
-    run.resume()
-    with _progress_bar(epochs, run.history.epochs, progress) as bar:
-        while run.history.epochs < epochs and not run.history.stopped_early:
-            epoch = run.history.epochs
-            model.train()
-            mean_loss, mean_norm = _train_epoch(
-                L, model, criterion, optimizer, train, epoch, settings
-            )
-            run.history.train_loss.append(mean_loss)
-            run.history.grad_norm.append(mean_norm)
-            run.history.lr.append(float(optimizer.param_groups[0]["lr"]))
-            if valid is not None:
-                value = L.evaluate(model, criterion, *valid, batch_size=batch_size)
-                run.record_validation(value, patience)
-            run.step_schedule()
-            run.save()
-            bar.update()
-            bar.set_postfix(_postfix(run.history))
-            if callback is not None:
-                callback(epoch, run.history)
-    run.restore_best()
-    return run.history
+    run = Run(model, optimizer, schedule, settings, checkpoint)
+    return run.go(
+        epochs,
+        lambda epoch: _train_epoch(L, run, criterion, train, epoch),
+        None if valid is None else lambda: L.evaluate(model, criterion, *valid, batch_size),
+        patience=patience,
+        progress=progress,
+        callback=callback,
+    )
 
 
 def evaluate(model, loss, data, batch_size=256):
@@ -255,167 +199,17 @@ def check_data(name, data):
     return x, y, lengths
 
 
-def _fingerprint(data):
-    """A number that changes with the data, so that a checkpoint knows its own."""
-    checksum = 0
-    for array in data:
-        if array is not None:
-            checksum = zlib.crc32(np.ascontiguousarray(array).data, checksum)
-    return checksum
-
-
-def _train_epoch(L, model, criterion, optimizer, train, epoch, settings):
+def _train_epoch(L, run, criterion, train, epoch):
     x, y, lengths = train
-    order = np.random.default_rng([settings["seed"], epoch]).permutation(len(x))
-    L.reseed(model, (settings["seed"], epoch))
+    model, seed, batch_size = run.model, run.settings["seed"], run.settings["batch_size"]
+    order = np.random.default_rng([seed, epoch]).permutation(len(x))
+    L.reseed(model, (seed, epoch))
     average, norms = LossAverage(criterion), 0.0
-    batches = range(0, len(x), settings["batch_size"])
+    batches = range(0, len(x), batch_size)
     for start in batches:
-        pick = order[start : start + settings["batch_size"]]
+        pick = order[start : start + batch_size]
         part_lengths = None if lengths is None else lengths[pick]
         value = L.value_and_grad(model, criterion, x[pick], y[pick], part_lengths)
-        _check_finite("training loss", value)
-        largest = settings["clip_norm"]
-        norms += L.clip_grad_norm_(
-            list(model.parameters()), float("inf") if largest is None else largest
-        )
-        optimizer.step()
+        norms += run.step(L, value)
         average.add(value, y[pick], counting_mask(model, criterion, y[pick], part_lengths))
     return average.value, norms / len(batches)
-
-
-def _check_finite(name, value):
-    if not np.isfinite(value):
-        raise FloatingPointError(
-            f"the {name} is {value}: lower the learning rate or check the data"
-        )
-
-
-class _Run:
-    """Model, optimizer, schedule and history of one call of :func:`fit`, and their checkpoint."""
-
-    def __init__(self, model, optimizer, schedule, settings, checkpoint):
-        self.model, self.optimizer, self.settings = model, optimizer, settings
-        self.schedule = schedule
-        self.path = None if checkpoint is None else Path(checkpoint)
-        self.history = History()
-        self.best = None
-
-    def record_validation(self, value, patience):
-        _check_finite("validation loss", value)
-        history = self.history
-        best_so_far = min(history.valid_loss, default=np.inf)
-        history.valid_loss.append(value)
-        epoch = history.epochs - 1
-        if value < best_so_far:
-            history.best_epoch = epoch
-            self.best = _copies(self.model.state_dict())
-        elif patience is not None:
-            history.stopped_early = epoch - history.best_epoch >= patience
-
-    def step_schedule(self):
-        if self.schedule is None:
-            return
-        if type(self.schedule).__name__ == "ReduceLROnPlateau":
-            self.schedule.step((self.history.valid_loss or self.history.train_loss)[-1])
-        else:
-            self.schedule.step()
-
-    def restore_best(self):
-        if self.best is not None:
-            restore_parameters(self.model, self.best, self.path or "the best epoch")
-
-    def save(self):
-        if self.path is None:
-            return
-        arrays = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        arrays |= {f"best.{name}": value for name, value in (self.best or {}).items()}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            arrays |= {f"optimizer.{index}.{name}": v for name, v in state.items() if v is not None}
-        notes = {"history": asdict(self.history), "settings": self.settings}
-        notes["lr"] = float(self.optimizer.param_groups[0]["lr"])
-        notes["schedule"] = None if self.schedule is None else self.schedule.state_dict()
-        save_arrays(self.path, arrays, notes)
-
-    def resume(self):
-        if self.path is None or not self.path.exists():
-            return
-        arrays, notes = load_arrays(self.path)
-        if not isinstance(notes, dict) or not {"history", "settings"} <= notes.keys():
-            raise ValueError(
-                f"{self.path} holds weights alone, not a run of fit(): give another path"
-            )
-        now = json.loads(json.dumps(self.settings))
-        changed = [
-            f"{key} was {notes['settings'].get(key)!r} and is {now[key]!r}"
-            for key in now
-            if notes["settings"].get(key) != now[key]
-        ]
-        if changed:
-            raise ValueError(
-                f"{self.path} is of a run with other settings: {'; '.join(changed)}. "
-                "Use the same settings to go on, or give another path"
-            )
-        restore_parameters(self.model, _with_prefix(arrays, "model."), self.path)
-        self.best = _with_prefix(arrays, "best.") or None
-        self.history = History(**notes["history"])
-        self._restore_optimizer(_with_prefix(arrays, "optimizer."))
-        self.optimizer.param_groups[0]["lr"] = notes["lr"]
-        if self.schedule is not None:
-            self.schedule.load_state_dict(notes["schedule"])
-
-    def _restore_optimizer(self, flat):
-        saved = self.optimizer.state_dict()
-        saved["state"] = {}
-        like = list(self.model.parameters())
-        for key, array in flat.items():
-            index, name = key.split(".")
-            parameter = like[int(index)]
-            value = parameter.new_tensor(array) if hasattr(parameter, "new_tensor") else array
-            saved["state"].setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict(saved)
-
-
-def _copies(state):
-    """Copies of a state_dict as NumPy arrays."""
-    return {name: to_numpy(value).copy() for name, value in state.items()}
-
-
-def _with_prefix(arrays, prefix):
-    return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
-
-
-def _postfix(history):
-    shown = {"loss": f"{history.train_loss[-1]:.4g}"}
-    if history.valid_loss:
-        shown["valid"] = f"{history.valid_loss[-1]:.4g}"
-    return shown
-
-
-def _progress_bar(total, done, show):
-    # In notebooks tqdm overrules its own TQDM_DISABLE, so it is read here.
-    show = show and not os.environ.get("TQDM_DISABLE")
-    if not show:
-        return _NoBar()
-    try:
-        from tqdm.auto import tqdm
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "the progress bar needs tqdm: pip install 'lstm_lib[train]', or pass progress=False",
-            name="tqdm",
-        ) from error
-    return tqdm(total=total, initial=done, unit="epoch", disable=False)
-
-
-class _NoBar:
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return False
-
-    def update(self):
-        """Nothing to show."""
-
-    def set_postfix(self, _):
-        """Nothing to show."""
