@@ -45,9 +45,9 @@ class KneserNey:
 
     References
     ----------
-    R. Kneser and H. Ney, "Improved backing-off for m-gram language modeling", ICASSP 1995;
-    S. F. Chen and J. Goodman, "An empirical study of smoothing techniques for language
-    modeling", Computer Speech and Language 13 (1999).
+    R. Kneser and H. Ney, "Improved backing-off for m-gram language modeling", ICASSP
+    1995; S. F. Chen and J. Goodman, "An empirical study of smoothing techniques for
+    language modeling", Computer Speech and Language 13 (1999).
 
     Examples
     --------

@@ -120,6 +120,8 @@ def test_the_order_is_a_function_of_seed_and_epoch():
     assert first == as_lists(lengths, 8, seed=3, epoch=2)
     assert first != as_lists(lengths, 8, seed=3, epoch=1)
     assert first != as_lists(lengths, 8, seed=2, epoch=2)
+    groups = [set(map(frozenset, as_lists(lengths, 8, seed=3, epoch=k))) for k in (1, 2)]
+    assert len(groups[0] & groups[1]) < 5, "equals in length meet others in each epoch"
     tops = [max(lengths[i] for i in batch) for batch in first]
     assert tops != sorted(tops), "the batches are shuffled, too"
 

@@ -173,10 +173,15 @@ def _oracle(x, lengths):
 
 def _legal_array(shape, successors):
     legal = np.zeros(shape, bool)
-    for row, of_text in enumerate(successors):
-        for step, follows in enumerate(of_text):
-            legal[row, step, [SYMBOLS.index(c) for c in follows]] = True
+    for row, of_text in zip(legal, successors, strict=True):
+        sets = [_as_set(follows) for follows in of_text]
+        row[: len(sets)] = sets
     return legal
+
+
+@lru_cache
+def _as_set(follows):
+    return np.array([symbol in follows for symbol in SYMBOLS])
 
 
 def predicts_legally(scores, legal):
