@@ -18,7 +18,7 @@ OLDER_CPU := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPA
 NBVAL := $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=60 -n 2 --dist loadfile -q chapters
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test serve notebooks colab clean
+.PHONY: help env book test serve notebooks bench colab clean
 
 help: ## list the commands
 	@echo "Two commands are enough:  make book  builds the book,  make test  checks everything."
@@ -60,6 +60,9 @@ serve: book ## build the book, serve it on this machine and open it in the brows
 
 notebooks: env ## run the notebooks anew and store what they print (NB="a.ipynb b.ipynb" for some)
 	@$(QUIET) $(PY) tools/run_notebooks.py $(NB)
+
+bench: env ## measure speed and memory beside torch.nn, quarter of an hour (BENCH="--quick" for less)
+	@$(PY) -m benchmarks $(BENCH)
 
 colab: env ## run each notebook alone in a fresh environment, as Colab does (slow)
 	@$(QUIET) $(PY) -m pytest -q -m slow tests/notebooks/test_colab.py

@@ -26,8 +26,8 @@ def parser():
     add = result.add_argument
     add("--only", nargs="+", choices=plan.SUITES, default=plan.SUITES, help="suites to run")
     add("--sizes", nargs="+", type=size, help="BxTxIxH; those of the performance page by default")
-    add("--seconds", type=float, help="time for each comparison (5)")
-    add("--rounds", type=int, help="rounds of each comparison at the least (7)")
+    add("--seconds", type=float, help="time for each comparison (4)")
+    add("--rounds", type=int, help="rounds of each comparison at the least (5)")
     add("--repeats", type=int, help="processes for each measurement of memory (3)")
     add("--quick", action="store_true", help="the three smaller sizes, a second each")
     add("--out", default=record.RESULTS, help="folder of the results")
@@ -38,7 +38,7 @@ def main(arguments=None):
     """Run what is asked for."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parser().parse_args(arguments)
-    usual = (1.0, 3, 1, plan.QUICK_SIZES) if options.quick else (5.0, 7, 3, plan.SIZES)
+    usual = (1.0, 3, 1, plan.QUICK_SIZES) if options.quick else (4.0, 5, 3, plan.SIZES)
     for name, value in zip(("seconds", "rounds", "repeats", "sizes"), usual, strict=True):
         if getattr(options, name) is None:
             setattr(options, name, value)

@@ -2,8 +2,9 @@
 
 A fresh process builds the layer and its input and makes one step of a tiny problem, so that libraries
 have loaded their code and buffers. Then it makes two steps of the real size. The measure is the growth
-of the process's high-water mark of resident memory (``ru_maxrss``) over those two steps: it counts NumPy,
-torch and every buffer that a library keeps, and not what was there before.
+of the process's high-water mark of resident memory over those two steps: it counts NumPy, torch and every
+buffer that a library keeps, and not what was there before. The mark is Linux's ``VmHWM``, and elsewhere
+``ru_maxrss`` (which on Linux would begin with the size of the process that started this one).
 """
 
 import argparse
@@ -20,8 +21,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def high_water():
     """The most memory this process ever had resident, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return next(int(x.split()[1]) for x in lines if x.startswith("VmHWM")) / 2**10
+    except FileNotFoundError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 def measure(contestant, size, options):

@@ -24,7 +24,9 @@ SIZES = (
 )
 QUICK_SIZES = SIZES[:3]
 REFERENCE = "torch.nn"
-ENGINES = ("numpy", "torch-fused", "torch-loop")
+ENGINES = ("numpy", "torch-fused")
+SLOW = ("numpy", "torch-loop", "cell-loop", "tutorial")
+SLOW_ROUNDS = 3
 
 
 class Comparison(NamedTuple):
@@ -50,7 +52,7 @@ SPEED = {
     "gru": _cells("GRU"),
     "rnn": _cells("RNN"),
     "threads": [Comparison("LSTM", "float32", "training", 2, ENGINES)],
-    "scale": [Comparison("LSTM", "float32", "training", 1, ("numpy", "tutorial", "cell-loop"))],
+    "scale": [Comparison("LSTM", "float32", "training", 1, SLOW)],
 }
 """Suites of timings; each becomes a file of results."""
 

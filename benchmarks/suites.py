@@ -29,7 +29,10 @@ def run(suite, options):
             print(f"{suite}: left out, this machine has fewer than {comparison.threads} cores")
             continue
         for size in options.sizes:
-            rows += time_one(comparison, size, options.seconds, options.rounds)
+            rounds = options.rounds
+            if comparison.contestants == plan.SLOW:
+                rounds = min(rounds, plan.SLOW_ROUNDS)
+            rows += time_one(comparison, size, options.seconds, rounds)
     return rows
 
 
@@ -83,7 +86,7 @@ def weigh_checkpoints(options):
     with threads(1):
         functions = {every: build("numpy", problem) for every, problem in problems.items()}
         functions[plan.REFERENCE] = build(plan.REFERENCE, plain)
-        times = interleaved(functions, options.seconds, min(3, options.rounds))
+        times = interleaved(functions, options.seconds, min(options.rounds, plan.SLOW_ROUNDS))
     del functions
     reference = weigh(plan.REFERENCE, plain, options.repeats)
     rows = []

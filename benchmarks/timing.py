@@ -49,9 +49,7 @@ def interleaved(functions, seconds, least_rounds):
     a_round = (time.perf_counter() - start) / 2
     rounds = max(least_rounds, min(MOST_ROUNDS, int(seconds / max(a_round, 1e-9))))
     times = {name: [] for name in names}
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with _rubbish_kept():
         for number in range(rounds):
             gc.collect()
             first = number % len(names)
@@ -59,10 +57,21 @@ def interleaved(functions, seconds, least_rounds):
                 start = time.perf_counter()
                 functions[name]()
                 times[name].append(time.perf_counter() - start)
+    return times
+
+
+@contextmanager
+def _rubbish_kept():
+    """No garbage collection but by hand, and then without the objects that were there before."""
+    collecting = gc.isenabled()
+    gc.disable()
+    gc.freeze()
+    try:
+        yield
     finally:
+        gc.unfreeze()
         if collecting:
             gc.enable()
-    return times
 
 
 def quartiles(values):

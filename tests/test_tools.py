@@ -157,7 +157,7 @@ def test_make_alone_lists_the_commands():
     if not shutil.which("make"):
         pytest.skip("make is not installed")
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True).stdout
-    for target in ["book", "test", "serve", "notebooks", "colab", "clean"]:
+    for target in ["book", "test", "serve", "notebooks", "bench", "colab", "clean"]:
         assert f"make {target} " in listed
 
 
