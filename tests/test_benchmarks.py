@@ -86,6 +86,15 @@ def test_one_command_runs_every_suite(tmp_path, capsys, weighed):
     assert {size for _, size, _ in weighed} == {plan.Size(2, 3, 2, 4)}
 
 
+def test_memory_is_held_to_its_goal_at_the_largest_size_alone(weighed):
+    for size, held in ((plan.SIZES[-1], True), (TINY, False)):
+        options = parser().parse_args(["--sizes", str(size)])
+        options.repeats = 1
+        goals = {row["contestant"]: row["goal"] for row in suites.run("memory", options)}
+        of_ours = plan.MEMORY_GOAL._asdict() if held else None
+        assert goals == {"numpy": of_ours, "torch-fused": of_ours, "torch-loop": None}
+
+
 def test_goals_are_those_of_the_table():
     training, inference, double, _ = plan.SPEED["lstm"]
     of_numpy = [plan.goal(training, "numpy", size) for size in plan.SIZES]
