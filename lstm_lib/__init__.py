@@ -17,6 +17,8 @@ What lives where:
     masks        random masks that can be repeated, for dropout and its relatives
     mixtures     mixtures of Gaussians that a network puts out: density, mean and samples
     sampling     drawing the next token: temperature, top-k, nucleus
+    decoding     greedy search and beam search for the likeliest sequence
+    seq2seq      what the encoder-decoders of both engines share
     numpy        the NumPy engine: layers, losses, optimisers, all with ``backward``
     torch        the torch engine: the same names on autograd and CUDA
     gradcheck    complex step, differences and Taylor slope, with readable reports

@@ -313,3 +313,38 @@ def check_language_model(vocabulary_size, embedding_size, cell, dropout, tie_wei
         raise ValueError("tie_weights needs an embedding: give an embedding_size instead of None")
     if options.get("bidirectional"):
         raise ValueError("a language model reads forwards only: bidirectional must be False")
+
+
+def token_number(name, value):
+    """Return the number of a token as an int of at least 0, or raise."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be the number of a token, got {value!r}") from None
+    if number < 0:
+        raise ValueError(f"{name} must be the number of a token, at least 0, got {number}")
+    return number
+
+
+def tokens_or_features(name, vocabulary, features):
+    """Check that a side of an encoder-decoder reads either tokens or real features."""
+    if (vocabulary is None) == (features is None):
+        raise ValueError(
+            f"give {name}_vocabulary for tokens or {name}_features for real numbers, one of them; "
+            f"got {name}_vocabulary={vocabulary} and {name}_features={features}"
+        )
+    if vocabulary is None:
+        positive_int(f"{name}_features", features)
+    else:
+        positive_int(f"{name}_vocabulary", vocabulary)
+
+
+def steps_of_side(name, shape, features, batch=None):
+    """Check the shape of an encoder-decoder's source or target and return its ``(steps, batch)``."""
+    if features is None:
+        has_shape(name, shape, (batch, None), "(batch, steps)")
+    else:
+        has_shape(name, shape, (batch, None, features), "(batch, steps, features)")
+    if 0 in shape:
+        raise ValueError(f"{name} must not be empty, got shape {tuple(shape)}")
+    return shape[1], shape[0]

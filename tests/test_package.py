@@ -73,6 +73,7 @@ def test_both_engines_export_the_same_names():
         "Dropout",
         "Embedding",
         "LayerNorm",
+        "EncoderDecoder",
     ],
 )
 def test_both_engines_take_the_same_arguments(name):

@@ -46,6 +46,7 @@ from lstm_lib.numpy.optim import (
 )
 from lstm_lib.numpy.recurrent import GRU, LSTM, RNN
 from lstm_lib.numpy.schedules import CosineAnnealingLR, ReduceLROnPlateau, StepLR
+from lstm_lib.numpy.seq2seq import EncoderDecoder
 
 __all__ = [
     "GRU",
@@ -62,6 +63,7 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
+    "EncoderDecoder",
     "GRUCell",
     "HuberLoss",
     "L1Loss",

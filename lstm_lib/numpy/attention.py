@@ -7,7 +7,7 @@ sequence into one vector. Every backward pass is vectorised over batch, queries 
 import numpy as np
 
 from lstm_lib.numpy.layers import Linear
-from lstm_lib.numpy.module import Module
+from lstm_lib.numpy.module import Module, remembered
 from lstm_lib.validation import (
     attention_mask_shape,
     attention_options,
@@ -158,9 +158,7 @@ class Attention(Module):
             The derivative by every array that `forward` was given: query and keys, and values too if
             they were.
         """
-        if self._saved is None:
-            raise RuntimeError("backward needs a forward pass first: call the attention on queries")
-        weights, values, own_values, mask, factors = self._saved
+        weights, values, own_values, mask, factors = remembered(self._saved)
         expected = (*weights.shape[:2], values.shape[2])
         d_context = np.zeros(expected, values.dtype) if d_context is None else d_context
         has_shape("d_context", np.shape(d_context), expected, "the context's shape")
@@ -262,7 +260,7 @@ class AttentionPooling(Module):
         """
         output = np.asarray(output)
         steps, batch = sequence_shape(output.shape, self.input_size, batch_first=True)
-        mask = _valid(lengths, steps, batch)
+        mask = valid_steps(lengths, steps, batch)
         if mask is not None:
             output = np.where(mask[..., None], output, 0)
         features = output if self.hidden_size is None else np.tanh(self.hidden(output))
@@ -272,9 +270,7 @@ class AttentionPooling(Module):
 
     def backward(self, d_pooled):
         """Return the derivative by the outputs; add to the gradients of the parameters."""
-        if self._saved is None:
-            raise RuntimeError("backward needs a forward pass first: call the pooling on outputs")
-        output, features, weights, mask = self._saved
+        output, features, weights, mask = remembered(self._saved)
         d_pooled = np.asarray(d_pooled)
         has_shape("d_pooled", d_pooled.shape, (len(output), self.input_size), "(batch, input_size)")
         d_weights = np.einsum("bh,bth->bt", d_pooled, output)
@@ -303,7 +299,7 @@ def _softmax_backward(d_weights, weights, mask):
 def _key_mask(mask, lengths, batch, queries, keys):
     """The mask of shape (B, 1 or Tq, Tk) that a mask or lengths mean; None where all keys count."""
     if mask is None:
-        valid = _valid(lengths, keys, batch)
+        valid = valid_steps(lengths, keys, batch)
         return None if valid is None else valid[:, None]
     if lengths is not None:
         raise ValueError("pass a mask or lengths, not both")
@@ -315,7 +311,7 @@ def _key_mask(mask, lengths, batch, queries, keys):
     return mask
 
 
-def _valid(lengths, steps, batch):
+def valid_steps(lengths, steps, batch):
     """True at the valid steps, shape (B, T); None for None."""
     if lengths is None:
         return None

@@ -40,6 +40,7 @@ from lstm_lib.torch.mixture import MDNLoss, MixtureDensity
 from lstm_lib.torch.models import SequenceModel, device, evaluate, predict, value_and_grad
 from lstm_lib.torch.optim import clip_grad_norm_
 from lstm_lib.torch.recurrent import GRU, LSTM, RNN
+from lstm_lib.torch.seq2seq import EncoderDecoder
 
 __all__ = [
     "GRU",
@@ -56,6 +57,7 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
+    "EncoderDecoder",
     "GRUCell",
     "HuberLoss",
     "L1Loss",

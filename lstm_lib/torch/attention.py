@@ -168,7 +168,7 @@ class AttentionPooling(nn.Module):
             Valid steps of each sequence.
         """
         sequence_shape(output.shape, self.input_size, batch_first=True)
-        mask = _valid(lengths, output)
+        mask = valid_steps(lengths, output)
         if mask is not None:
             output = torch.where(mask[..., None], output, output.new_zeros(()))
         features = output if self.hidden_size is None else self.hidden(output).tanh()
@@ -185,7 +185,7 @@ def _softmax(energy, mask):
 def _key_mask(mask, lengths, batch, queries, keys):
     """The mask of shape (B, 1 or Tq, Tk) that a mask or lengths mean; None where all keys count."""
     if mask is None:
-        valid = _valid(lengths, keys)
+        valid = valid_steps(lengths, keys)
         return None if valid is None else valid[:, None]
     if lengths is not None:
         raise ValueError("pass a mask or lengths, not both")
@@ -197,7 +197,7 @@ def _key_mask(mask, lengths, batch, queries, keys):
     return mask
 
 
-def _valid(lengths, sequences):
+def valid_steps(lengths, sequences):
     """True at the valid steps, shape (B, T); None for None."""
     if lengths is None:
         return None
