@@ -4,7 +4,7 @@ What lives where:
 
     windows     a series into windows and targets; splits by time; scalers; calendar features
     baselines   forecasts that need no network, and that a network has to beat
-    metrics     errors with their definitions, and how sure we are of them
+    metrics     errors with their definitions, scores of classes and of texts
     text        text into numbers, and numbers into batches
     ngrams      a language model that counts, and that a network has to beat
     tasks       the classical tasks for recurrent networks, with their oracles

@@ -11,7 +11,17 @@ import numpy as np
 
 from lstm_lib.validation import positive_int
 
-__all__ = ["Interval", "block_bootstrap", "mae", "mase", "rmse", "skill"]
+__all__ = [
+    "Interval",
+    "block_bootstrap",
+    "coverage",
+    "crps",
+    "mae",
+    "mase",
+    "pinball",
+    "rmse",
+    "skill",
+]
 
 
 def mae(actual, forecast):
@@ -94,6 +104,89 @@ def skill(actual, forecast, baseline):
     return float(1 - np.square(_errors(actual, forecast)).sum() / worst)
 
 
+def pinball(actual, quantiles, levels):
+    r"""Quantile loss, in the unit of the data; 0 is perfect, and less is better.
+
+    .. math::
+
+        \frac{1}{nQ} \sum_{t,q} \max\bigl(\tau_q\,(y_t - \hat y_{tq}),\
+        (\tau_q - 1)\,(y_t - \hat y_{tq})\bigr)
+
+    The forecast of least expected loss at level :math:`\tau` is the :math:`\tau`-quantile. At
+    0.5 this is half the mean absolute error.
+
+    Parameters
+    ----------
+    actual : array_like, shape (n,)
+    quantiles : array_like, shape (n, Q)
+        A forecast for each level.
+    levels : array_like, shape (Q,)
+        The levels :math:`\tau_q`, between 0 and 1.
+
+    References
+    ----------
+    R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46 (1978) 33-50.
+
+    Examples
+    --------
+    >>> pinball([10.0], [[8.0, 11.0]], levels=[0.5, 0.9])
+    0.55
+    """
+    levels, error = np.asarray(levels, dtype=float), _against(actual, quantiles, "quantiles")
+    if levels.shape != error.shape[1:] or not ((levels > 0) & (levels < 1)).all():
+        raise ValueError(
+            f"levels must be {error.shape[1]} numbers between 0 and 1, got {levels.tolist()}"
+        )
+    return float(np.maximum(levels * error, (levels - 1) * error).mean())
+
+
+def crps(actual, samples):
+    r"""Continuous ranked probability score of a sampled forecast, in the unit of the data.
+
+    .. math::
+
+        \frac1n \sum_t \Bigl( \frac1S \sum_s |x_{ts} - y_t|
+        - \frac{1}{2 S^2} \sum_{s,s'} |x_{ts} - x_{ts'}| \Bigr)
+
+    0 is perfect, and less is better. For a single sample it is the mean absolute error, so
+    a forecast by samples can be compared with a forecast by one number.
+
+    Parameters
+    ----------
+    actual : array_like, shape (n,)
+    samples : array_like, shape (n, S)
+
+    References
+    ----------
+    T. Gneiting and A. E. Raftery, "Strictly proper scoring rules, prediction, and
+    estimation", Journal of the American Statistical Association 102 (2007) 359-378.
+
+    Examples
+    --------
+    >>> crps([1.0], [[0.0, 2.0]])
+    0.5
+    """
+    ordered = np.sort(np.asarray(samples, dtype=float), axis=-1)
+    error = np.abs(_against(actual, ordered, "samples")).mean(axis=1)
+    size = ordered.shape[1]
+    weights = 2 * np.arange(size) - size + 1
+    return float((error - ordered @ weights / size**2).mean())
+
+
+def coverage(actual, low, high):
+    """Share of the values that lie in their intervals, ends included; between 0 and 1.
+
+    An honest 80 % interval has a coverage of 0.8, neither less nor more.
+
+    Examples
+    --------
+    >>> coverage([1.0, 2.0, 3.0, 4.0], [0.0] * 4, [3.0] * 4)
+    0.75
+    """
+    above, below = _errors(actual, low) >= 0, _errors(actual, high) <= 0
+    return float((above & below).mean())
+
+
 class Interval(NamedTuple):
     """A mean and the ends of its 95 % interval."""
 
@@ -154,3 +247,14 @@ def _errors(actual, forecast):
     if actual.size == 0:
         raise ValueError("there is no forecast to judge: the arrays are empty")
     return actual - forecast
+
+
+def _against(actual, forecasts, name):
+    """Return actual values (n,) less each of the forecasts (n, K)."""
+    actual, forecasts = np.asarray(actual, dtype=float), np.asarray(forecasts, dtype=float)
+    if forecasts.ndim != 2 or actual.shape != forecasts.shape[:1] or not forecasts.size:
+        raise ValueError(
+            f"actual and {name} must have shapes (n,) and (n, K) and not be empty, "
+            f"got {actual.shape} and {forecasts.shape}"
+        )
+    return actual[:, None] - forecasts
