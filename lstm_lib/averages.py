@@ -10,7 +10,16 @@ from lstm_lib.parameters import to_numpy
 
 
 class ElementCount:
-    """What a loss over elements inherits."""
+    """What a loss over elements inherits.
+
+    Examples
+    --------
+    Two sequences of three steps with four numbers each; one step of the second is padding:
+
+    >>> import numpy as np
+    >>> ElementCount().count(np.zeros((2, 3, 4)), np.array([[True, True, True], [True, True, False]]))
+    20
+    """
 
     def count(self, target, mask=None):
         """Number of terms that the mean over `target` has, those of the mask alone if there is one."""
@@ -21,7 +30,14 @@ class ElementCount:
 
 
 class PointCount:
-    """What a loss over points, whose coordinates stand on the last axis, inherits."""
+    """What a loss over points, whose coordinates stand on the last axis, inherits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> PointCount().count(np.zeros((2, 3, 4)), np.array([[True, True, True], [True, True, False]]))
+    5
+    """
 
     def count(self, target, mask=None):
         """Number of points that the mean over `target` has, those of the mask alone if there is one."""
@@ -32,7 +48,16 @@ class PointCount:
 
 
 class ClassCount:
-    """What a loss over classes inherits, of which one may be ignored."""
+    """What a loss over classes inherits, of which its ``ignore_index`` does not count.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstm_lib import numpy as L
+    >>> loss = L.CrossEntropyLoss()
+    >>> isinstance(loss, ClassCount), loss.count(np.array([2, 0, -100]))
+    (True, 2)
+    """
 
     def count(self, target, mask=None):
         """Number of targets that the mean has: neither ignored nor masked."""
@@ -101,6 +126,19 @@ def counting_mask(model, criterion, target, lengths):
     model, criterion : module
     target : array, one sequence an entry of its first axis
     lengths : sequence of int or None
+
+    Returns
+    -------
+    ndarray of bool, or None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstm_lib import numpy as L
+    >>> model = L.SequenceModel(L.LSTM(1, 2, batch_first=True), L.Linear(2, 1), "all")
+    >>> counting_mask(model, L.MSELoss(), np.zeros((2, 3, 1)), lengths=[3, 1])
+    array([[ True,  True,  True],
+           [ True, False, False]])
     """
     knows = hasattr(model, "output_mask") and hasattr(criterion, "count")
     if lengths is None or not knows or target.ndim < 2:

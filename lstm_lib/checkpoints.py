@@ -12,6 +12,8 @@ import numpy as np
 from lstm_lib.files import write_atomically
 from lstm_lib.parameters import to_numpy
 
+__all__ = ["load_arrays", "load_weights", "save_arrays", "save_weights"]
+
 
 def save_arrays(path, arrays, notes=None):
     """Write named arrays and a JSON-able `notes` to a safetensors file, atomically.
@@ -23,6 +25,11 @@ def save_arrays(path, arrays, notes=None):
         NumPy arrays or torch tensors.
     notes : object, optional
         Anything JSON can hold.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If safetensors is missing.
 
     Examples
     --------
@@ -42,12 +49,37 @@ def save_arrays(path, arrays, notes=None):
 def load_arrays(path):
     """Read back ``(arrays, notes)`` from :func:`save_arrays`.
 
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    arrays : dict of str to ndarray
+    notes : object
+
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
         If it is not a whole safetensors file with notes.
+    ModuleNotFoundError
+        If safetensors is missing.
+
+    Examples
+    --------
+    Half a file is no file:
+
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "weights.safetensors"
+    >>> save_arrays(path, {"w": np.ones(2)})
+    >>> path.write_bytes(path.read_bytes()[:-4]) > 0
+    True
+    >>> load_arrays(path)
+    Traceback (most recent call last):
+        ...
+    ValueError: ...weights.safetensors is not a whole checkpoint ...
     """
     _, safe_open = _safetensors()
     path = Path(path)
@@ -68,6 +100,16 @@ def load_arrays(path):
 def save_weights(model, path):
     """Write the parameters of a model of either engine to a safetensors file.
 
+    Parameters
+    ----------
+    model : module of either engine
+    path : str or Path
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If safetensors is missing.
+
     Examples
     --------
     >>> import tempfile, pathlib
@@ -83,7 +125,33 @@ def save_weights(model, path):
 
 
 def load_weights(model, path):
-    """Read the parameters of a model of either engine; raise ValueError if they do not fit."""
+    """Read the parameters of a model of either engine from a safetensors file.
+
+    Parameters
+    ----------
+    model : module of either engine
+    path : str or Path
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not whole, or a name or shape does not fit. The model is left as it was then.
+
+    Examples
+    --------
+    From the NumPy engine to the torch engine, through a file:
+
+    >>> import pathlib, tempfile
+    >>> from lstm_lib import numpy as N, torch as T
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "lstm.safetensors"
+    >>> save_weights(N.LSTM(2, 3, rng=0), path)
+    >>> lstm = T.LSTM(2, 3, rng=1)
+    >>> load_weights(lstm, path)
+    >>> bool((lstm.weight_hh_l0.detach().numpy() == N.LSTM(2, 3, rng=0).weight_hh_l0.data).all())
+    True
+    """
     arrays, _ = load_arrays(path)
     restore_parameters(model, arrays, path)
 

@@ -339,6 +339,16 @@ def read_claims(path):
     ------
     ValueError
         If the file is no notebook, a record is damaged, or a name occurs twice.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> record = Claim("small-error", 3.1e-14, "<", 1e-12).to_json()
+    >>> cell = {"outputs": [{"data": {MIMETYPE: record}}]}
+    >>> path = Path(tempfile.mkdtemp()) / "notebook.ipynb"
+    >>> _ = path.write_text(json.dumps({"cells": [cell]}))
+    >>> print(read_claims(path)["small-error"])
+    claim small-error: 3.1e-14 (measured) < 1e-12
     """
     try:
         cells = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]

@@ -18,6 +18,10 @@ def padding_of(padding, kernel_size, stride, dilation):
         front, so that no output sees a later input.
     kernel_size, stride, dilation : int
 
+    Returns
+    -------
+    left, right : int
+
     Raises
     ------
     ValueError, TypeError
@@ -49,7 +53,17 @@ def padding_of(padding, kernel_size, stride, dilation):
 
 
 class Geometry:
-    """What a one-dimensional convolution inherits in both engines: its sizes and its lengths."""
+    """What a one-dimensional convolution inherits in both engines: its sizes and its lengths.
+
+    Examples
+    --------
+    Ten steps, of which a kernel of 3 leaves eight, every second of them four:
+
+    >>> layer = Geometry()
+    >>> layer.set_geometry(1, 1, kernel_size=3, stride=2, padding=0, dilation=1)
+    >>> layer.output_length(10)
+    4
+    """
 
     def set_geometry(self, in_channels, out_channels, kernel_size, stride, padding, dilation):
         """Check and keep the sizes."""

@@ -47,8 +47,18 @@ class LSTMStep(NamedTuple):
 def tanh(x):
     r"""Hyperbolic tangent :math:`\tanh x`, with derivative :math:`1 - \tanh^2 x`.
 
-    >>> float(tanh(0.0))
-    0.0
+    Parameters
+    ----------
+    x : array or tensor
+
+    Returns
+    -------
+    array or tensor, shape of `x`
+
+    Examples
+    --------
+    >>> float(tanh(0.0)), round(float(tanh(1.0)), 4)
+    (0.0, 0.7616)
     """
     return x.tanh() if hasattr(x, "tanh") else np.tanh(x)
 
@@ -60,8 +70,21 @@ def sigmoid(x):
     analytic path, which the complex-step check of :mod:`lstm_lib.gradcheck` needs.
     Its derivative is :math:`\sigma(x) (1 - \sigma(x))`.
 
-    >>> float(sigmoid(0.0))
-    0.5
+    Parameters
+    ----------
+    x : array or tensor
+
+    Returns
+    -------
+    array or tensor, shape of `x`
+
+    Examples
+    --------
+    A closed gate, a gate at rest (0.5, not 0) and an open one:
+
+    >>> import numpy as np
+    >>> sigmoid(np.array([-800.0, 0.0, 800.0]))
+    array([0. , 0.5, 1. ])
     """
     return x.sigmoid() if hasattr(x, "sigmoid") else 0.5 + 0.5 * np.tanh(0.5 * x)
 
@@ -71,10 +94,8 @@ def lstm_preactivation(x, h, weight_ih, weight_hh, bias=None):
 
     Parameters
     ----------
-    x : array, shape (B, I)
-    h : array, shape (B, H)
-    weight_ih : array, shape (4H, I)
-    weight_hh : array, shape (4H, H)
+    x, h : arrays, shapes (B, I) and (B, H)
+    weight_ih, weight_hh : arrays, shapes (4H, I) and (4H, H)
     bias : array, shape (4H,), optional
         The sum of both biases.
 
@@ -190,6 +211,22 @@ def lstm_gates_backward(dh, dc, step, c):
     da : tuple of four arrays, shape (B, H) each
         Derivatives by the pre-activations, in the order i, f, g, o.
     dc_prev : array, shape (B, H)
+
+    References
+    ----------
+    A. Graves, J. Schmidhuber, Framewise phoneme classification with bidirectional LSTM and other neural
+    network architectures, Neural Networks 18, 2005 (the whole gradient; that of 1997 is cut off).
+
+    Examples
+    --------
+    At rest, where every gate is 1/2 and g is 0, a derivative of 1 that arrives by the cell alone:
+
+    >>> import numpy as np
+    >>> c = np.ones((1, 1))
+    >>> step = lstm_gates(np.zeros((1, 4)), c)
+    >>> da, dc_prev = lstm_gates_backward(np.zeros((1, 1)), np.ones((1, 1)), step, c)
+    >>> [float(d[0, 0]) for d in da], float(dc_prev[0, 0])
+    ([0.0, 0.25, 0.5, 0.0], 0.5)
     """
     _, _, i, f, g, o, tanh_c = step
     dc = dc + dh * o * (1 - tanh_c * tanh_c)
@@ -237,18 +274,15 @@ def lstm_step_backward(dh, dc, step, x, h, c, weight_ih, weight_hh):
 
     Examples
     --------
-    A loss that is the sum of h feels the input bias of a step from rest:
+    An input of 2 and weights of zero, so that all gates are 1/2, the candidate is 0 and c is halved.
+    Where the loss is the new cell state, the input weights get twice what the biases get:
 
     >>> import numpy as np
-    >>> x, h, c = np.ones((1, 1)), np.zeros((1, 1)), np.zeros((1, 1))
-    >>> W, U, b = np.full((4, 1), 0.5), np.zeros((4, 1)), np.zeros(4)
-    >>> step = lstm_step(x, h, c, W, U, b)
-    >>> grads = lstm_step_backward(np.ones((1, 1)), np.zeros((1, 1)), step, x, h, c, W, U)
-    >>> eps = 1e-6
-    >>> numeric = [(lstm_step(x, h, c, W, U, b + eps * e).h - lstm_step(x, h, c, W, U, b - eps * e).h)
-    ...            .item() / (2 * eps) for e in np.eye(4)]
-    >>> bool(np.allclose(grads.bias, numeric, atol=1e-9))
-    True
+    >>> x, h, c, W = np.full((1, 1), 2.0), np.zeros((1, 1)), np.ones((1, 1)), np.zeros((4, 1))
+    >>> step = lstm_step(x, h, c, W, W)
+    >>> grads = lstm_step_backward(np.zeros((1, 1)), np.ones((1, 1)), step, x, h, c, W, W)
+    >>> grads.bias, grads.weight_ih.ravel(), float(grads.c[0, 0])
+    (array([0.  , 0.25, 0.5 , 0.  ]), array([0. , 0.5, 1. , 0. ]), 0.5)
     """
     da, dc_prev = lstm_gates_backward(dh, dc, step, c)
     da = np.concatenate(da, axis=-1)
@@ -298,14 +332,17 @@ def gru_step(x, h, weight_ih, weight_hh, bias_ih=0.0, bias_hh=0.0):
 
     Parameters
     ----------
-    x : array, shape (B, I)
-    h : array, shape (B, H)
+    x, h : arrays, shapes (B, I) and (B, H)
     weight_ih, weight_hh : arrays, shapes (3H, I) and (3H, H), rows in the order r, z, n
     bias_ih, bias_hh : arrays, shape (3H,), optional
 
     Returns
     -------
     GRUStep
+
+    References
+    ----------
+    Cho et al. 2014; the reset gate after the product is that of arXiv:1406.1078v1, as in cuDNN.
 
     Examples
     --------
@@ -320,7 +357,27 @@ def gru_step(x, h, weight_ih, weight_hh, bias_ih=0.0, bias_hh=0.0):
 
 
 def gru_gates(from_x, from_h, h):
-    """The part of :func:`gru_step` after both products, each of shape (B, 3H); `h` is the state before."""
+    """The part of :func:`gru_step` after both products.
+
+    Parameters
+    ----------
+    from_x, from_h : arrays, shape (B, 3H)
+        :math:`W x_t + b_i` and :math:`U h_{t-1} + b_h`, columns in the order r, z, n.
+    h : array, shape (B, H)
+        Previous state :math:`h_{t-1}`.
+
+    Returns
+    -------
+    GRUStep
+
+    Examples
+    --------
+    At rest both gates are 1/2 and the candidate is 0: half of the state is kept.
+
+    >>> import numpy as np
+    >>> float(gru_gates(np.zeros((1, 3)), np.zeros((1, 3)), np.array([[0.8]])).h[0, 0])
+    0.4
+    """
     size = h.shape[-1]
     r = sigmoid(from_x[..., :size] + from_h[..., :size])
     z = sigmoid(from_x[..., size : 2 * size] + from_h[..., size : 2 * size])
@@ -351,6 +408,18 @@ def gru_step_backward(dh, step, x, h, weight_ih, weight_hh):
     Returns
     -------
     StepGradients
+
+    Examples
+    --------
+    At rest the gates are 1/2 and the candidate is 0. The recurrent bias of n stands behind the reset
+    gate, which halves its derivative:
+
+    >>> import numpy as np
+    >>> x, h, W, U = np.zeros((1, 1)), np.ones((1, 1)), np.zeros((3, 1)), np.zeros((3, 1))
+    >>> step = gru_step(x, h, W, U)
+    >>> grads = gru_step_backward(np.ones((1, 1)), step, x, h, W, U)
+    >>> grads.bias_ih.tolist(), grads.bias_hh.tolist(), float(grads.h[0, 0])
+    ([0.0, 0.25, 0.5], [0.0, 0.25, 0.25], 0.5)
     """
     _, r, z, n, q = step
     da_z = dh * (h - n) * z * (1 - z)
@@ -413,6 +482,17 @@ def rnn_step_backward(dh, h_next, x, h, weight_ih, weight_hh, nonlinearity="tanh
     Returns
     -------
     StepGradients
+
+    Examples
+    --------
+    A rectified unit that is on passes everything through: :math:`h_t = 1 \cdot 2 + 3 \cdot 0.5`.
+
+    >>> import numpy as np
+    >>> x, h, W, U = (np.array([[value]]) for value in (2.0, 0.5, 1.0, 3.0))
+    >>> h_next = rnn_step(x, h, W, U, nonlinearity="relu")
+    >>> grads = rnn_step_backward(np.ones((1, 1)), h_next, x, h, W, U, "relu")
+    >>> float(h_next[0, 0]), [float(grad[0, 0]) for grad in grads[:4]]
+    (3.5, [1.0, 3.0, 2.0, 0.5])
     """
     da = dh * (1 - h_next * h_next) if nonlinearity == "tanh" else dh * (h_next.real > 0)
     bias = da.sum(axis=0)

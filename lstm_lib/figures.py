@@ -66,6 +66,13 @@ def use_style():
     ------
     ImportError
         If matplotlib is missing.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> use_style()
+    >>> matplotlib.rcParams["text.color"] == INK
+    True
     """
     mpl = _matplotlib()
     mpl.rcParams.update(
@@ -111,9 +118,12 @@ def to_svg(fig, alt):
     Parameters
     ----------
     fig : matplotlib.figure.Figure
-        Any figure.
     alt : str
         What a reader who cannot see the figure needs to know, in a sentence or two.
+
+    Returns
+    -------
+    str
 
     Raises
     ------
@@ -121,6 +131,12 @@ def to_svg(fig, alt):
         If `fig` is no figure.
     ValueError
         If `alt` is empty or shorter than a few words.
+
+    Examples
+    --------
+    >>> svg = to_svg(plot_forecast([1, 2, 4], {"persistence": [1, 1, 2]}), "Persistence lags by a step.")
+    >>> "<title>Persistence lags by a step.</title>" in svg
+    True
     """
     if not hasattr(fig, "savefig"):
         raise TypeError(f"fig must be a matplotlib Figure, got {type(fig).__name__}")
@@ -140,16 +156,13 @@ def to_svg(fig, alt):
 
 
 def show(fig, alt, caption=None):
-    """Show a figure with its alternative text, and close it.
-
-    In a notebook the figure appears as SVG; elsewhere its alternative text is printed.
+    """Show a figure as SVG in a notebook, elsewhere its alternative text, and close it.
 
     Parameters
     ----------
     fig : matplotlib.figure.Figure
-        The figure; it is closed, so that a notebook does not show it twice.
     alt : str
-        What the figure shows, for readers who cannot see it.
+        As for :func:`to_svg`.
     caption : str, optional
         A line of Markdown to stand under the figure.
 
@@ -157,6 +170,11 @@ def show(fig, alt, caption=None):
     ------
     TypeError, ValueError
         As for :func:`to_svg`.
+
+    Examples
+    --------
+    >>> show(plot_forecast([1, 2, 4], {"persistence": [1, 1, 2]}), "Persistence lags by a step.")
+    Figure: Persistence lags by a step.
     """
     svg = to_svg(fig, alt)
     sys.modules["matplotlib.pyplot"].close(fig)
@@ -182,7 +200,18 @@ def rasterise(artist, dpi=150):
     artist : matplotlib Artist, or a list of them
         What ``ax.plot``, ``ax.scatter`` or ``ax.pcolormesh`` returned.
     dpi : int
-        Dots per inch of the picture.
+
+    Returns
+    -------
+    artist
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> fig, ax = plt.subplots()
+    >>> rasterise(ax.scatter([1, 2], [3, 4])).get_rasterized()
+    True
+    >>> plt.close(fig)
     """
     artists = artist if isinstance(artist, (list, tuple)) else [artist]
     for one in artists:
@@ -220,11 +249,20 @@ def plot_forecast(real, forecasts, *, x=None, band=None, xlabel="step", ylabel="
     band : pair of arrays of shape (T,), optional
         Lower and upper edge of an interval around the first prediction.
     xlabel, ylabel : str
-        Short axis labels.
 
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no prediction, or something is not as long as `real`.
+
+    Examples
+    --------
+    >>> show(plot_forecast([1, 2, 4], {"persistence": [1, 1, 2]}), "Persistence lags by a step.")
+    Figure: Persistence lags by a step.
     """
     real = _vector("real", real)
     x = np.arange(len(real)) if x is None else np.asarray(x)
@@ -267,13 +305,23 @@ def plot_learning_curve(history, *, baselines=None, ylabel="loss", log=True):
     baselines : dict of str to float, optional
         Losses of other methods, drawn as level lines.
     ylabel : str
-        The loss's name.
     log : bool
         Whether the vertical axis is logarithmic.
 
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no training loss.
+
+    Examples
+    --------
+    >>> history = {"train_loss": [1.0, 0.5, 0.25], "valid_loss": [1.1, 0.6, 0.7]}
+    >>> show(plot_learning_curve(history, baselines={"persistence": 0.9}), "The second is lowest.")
+    Figure: The second is lowest.
     """
     get = history.get if isinstance(history, dict) else lambda key: getattr(history, key, None)
     train = _vector("history.train_loss", get("train_loss"))
@@ -305,7 +353,6 @@ def plot_gates(trace, *, names="ifgoch", xlabel="step", order=None):
     names : iterable of str
         The symbols to show, from top to bottom; those missing in `trace` are left out.
     xlabel : str
-        Label of the time axis.
     order : array of int, shape (H,), optional
         Units from top to bottom.
 
@@ -313,6 +360,17 @@ def plot_gates(trace, *, names="ifgoch", xlabel="step", order=None):
     -------
     matplotlib.figure.Figure
         Gates run from 0 to 1, signed quantities from -m to m around zero.
+
+    Raises
+    ------
+    ValueError
+        If a symbol is unknown, none is left, or the shapes differ.
+
+    Examples
+    --------
+    >>> trace = {"f": np.full((10, 3), 0.9), "c": np.zeros((10, 3))}
+    >>> show(plot_gates(trace), "Open forget gates keep empty cells empty.")
+    Figure: Open forget gates keep empty cells empty.
     """
     unknown = set(trace) - set(SYMBOLS)
     if unknown:
@@ -369,6 +427,17 @@ def plot_errors_with_confidence(errors, *, baselines=None, confidence=0.95, xlab
     -------
     matplotlib.figure.Figure
         Methods from top to bottom, baselines below them.
+
+    Raises
+    ------
+    ValueError
+        If there is no method, a method has fewer than two seeds, or `confidence` is no share.
+
+    Examples
+    --------
+    >>> fig = plot_errors_with_confidence({"LSTM": [1.0, 1.2, 0.9]}, baselines={"persistence": 1.1})
+    >>> show(fig, "The LSTM's interval holds the error of persistence.")
+    Figure: The LSTM's interval holds the error of persistence.
     """
     if not errors:
         raise ValueError("errors must hold at least one method")
@@ -399,6 +468,27 @@ def plot_errors_with_confidence(errors, *, baselines=None, confidence=0.95, xlab
 def bootstrap_interval(values, confidence=0.95, resamples=2000, seed=0):
     """Return the percentile bootstrap interval of the mean of `values`.
 
+    Parameters
+    ----------
+    values : array_like, shape (N,)
+    confidence : float
+    resamples, seed : int
+
+    Returns
+    -------
+    low, high : float
+
+    Raises
+    ------
+    ValueError
+        If `values` is empty or has another rank.
+
+    References
+    ----------
+    B. Efron, R. Tibshirani, An introduction to the bootstrap, Chapman and Hall, 1993, chapter 13.
+
+    Examples
+    --------
     >>> low, high = bootstrap_interval([1.0, 2.0, 3.0, 4.0])
     >>> 1.0 <= low < 2.5 < high <= 4.0
     True

@@ -22,6 +22,18 @@ from lstm_lib.validation import has_shape, one_of
 def zeros(shape, rng=None):
     """Zeros. Right for biases; weights that are all equal would stay equal for ever.
 
+    Parameters
+    ----------
+    shape : tuple of int
+    rng : object, optional
+        Not used; here so that all initialisers are called alike.
+
+    Returns
+    -------
+    ndarray
+
+    Examples
+    --------
     >>> zeros((2,))
     array([0., 0.])
     """
@@ -31,6 +43,19 @@ def zeros(shape, rng=None):
 def constant(shape, rng=None, *, value):
     """The same `value` everywhere.
 
+    Parameters
+    ----------
+    shape : tuple of int
+    rng : object, optional
+        Not used; here so that all initialisers are called alike.
+    value : float
+
+    Returns
+    -------
+    ndarray
+
+    Examples
+    --------
     >>> constant((2,), value=0.5)
     array([0.5, 0.5])
     """
@@ -38,8 +63,21 @@ def constant(shape, rng=None, *, value):
 
 
 def uniform(shape, rng=None, *, bound):
-    r"""Draw from :math:`U(-a, a)` with the given `bound` a; :math:`1/\sqrt H` is PyTorch's for recurrent layers.
+    r"""Draw from :math:`U(-a, a)`.
 
+    Parameters
+    ----------
+    shape : tuple of int
+    rng : int or numpy.random.Generator, optional
+    bound : float
+        a; :math:`1/\sqrt H` is PyTorch's for recurrent layers.
+
+    Returns
+    -------
+    ndarray
+
+    Examples
+    --------
     >>> bool(np.abs(uniform((100,), 0, bound=0.1)).max() <= 0.1)
     True
     """
@@ -59,6 +97,10 @@ def xavier_uniform(shape, rng=None, gain=1.0):
     gain : float
         g.
 
+    Returns
+    -------
+    ndarray
+
     References
     ----------
     X. Glorot, Y. Bengio, Understanding the difficulty of training deep feedforward neural networks,
@@ -76,8 +118,21 @@ def xavier_uniform(shape, rng=None, gain=1.0):
 def xavier_normal(shape, rng=None, gain=1.0):
     r"""Draw from a normal distribution of variance :math:`2 g^2 / (n_\text{in} + n_\text{out})`.
 
-    As :func:`xavier_uniform` otherwise.
+    Parameters
+    ----------
+    shape, rng, gain
+        As in :func:`xavier_uniform`.
 
+    Returns
+    -------
+    ndarray
+
+    References
+    ----------
+    Glorot and Bengio 2010, as :func:`xavier_uniform`.
+
+    Examples
+    --------
     >>> print(f"{xavier_normal((300, 300), rng=0).std():.3f}")
     0.058
     """
@@ -93,6 +148,10 @@ def kaiming_uniform(shape, rng=None):
     shape : tuple of two ints
         :math:`(n_\text{out}, n_\text{in})`.
     rng : int or numpy.random.Generator, optional
+
+    Returns
+    -------
+    ndarray
 
     References
     ----------
@@ -110,8 +169,21 @@ def kaiming_uniform(shape, rng=None):
 def kaiming_normal(shape, rng=None):
     r"""He's initialisation for rectifiers, normal with variance :math:`2 / n_\text{in}`.
 
-    As :func:`kaiming_uniform` otherwise.
+    Parameters
+    ----------
+    shape, rng
+        As in :func:`kaiming_uniform`.
 
+    Returns
+    -------
+    ndarray
+
+    References
+    ----------
+    He et al. 2015, as :func:`kaiming_uniform`.
+
+    Examples
+    --------
     >>> print(f"{kaiming_normal((400, 200), rng=0).std():.2f}")
     0.10
     """
@@ -130,6 +202,10 @@ def orthogonal(shape, rng=None, gain=1.0):
     rng : int or numpy.random.Generator, optional
     gain : float
         g, the singular values.
+
+    Returns
+    -------
+    ndarray
 
     References
     ----------
@@ -159,6 +235,10 @@ def identity(shape, rng=None, gain=1.0):
     rng : object, optional
         Not used; here so that all initialisers are called alike.
     gain : float
+
+    Returns
+    -------
+    ndarray
 
     References
     ----------

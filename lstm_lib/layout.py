@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from lstm_lib import parameters
 from lstm_lib.validation import check_fraction, one_of, positive_int
 
+__all__ = ["Layout"]
+
 _STATES = {"LSTM": ("h", "c"), "GRU": ("h",), "RNN": ("h",)}
 _GATES = {"LSTM": parameters.GATES, "GRU": parameters.GRU_GATES, "RNN": ("h",)}
 
@@ -48,9 +50,8 @@ class Layout:
     checkpoint_every: int | None = None
 
     def __post_init__(self):
-        sizes = parameters.check_sizes(self.input_size, self.hidden_size, self.num_layers)
-        for name, size in zip(("input_size", "hidden_size", "num_layers"), sizes, strict=True):
-            object.__setattr__(self, name, size)
+        for name in ("input_size", "hidden_size", "num_layers"):
+            object.__setattr__(self, name, positive_int(name, getattr(self, name)))
         one_of("nonlinearity", self.nonlinearity, ("tanh", "relu"))
         check_fraction("dropout", self.dropout)
         check_fraction("recurrent_dropout", self.recurrent_dropout)

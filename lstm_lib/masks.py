@@ -52,6 +52,16 @@ def as_seed(seed):
 
     A generator gives its next number; None gives fresh entropy.
 
+    Parameters
+    ----------
+    seed : int, sequence of int, numpy.random.Generator or None
+
+    Returns
+    -------
+    tuple of int
+
+    Examples
+    --------
     >>> as_seed(3), as_seed((3, 1))
     ((3,), (3, 1))
     """

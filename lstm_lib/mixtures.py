@@ -48,6 +48,22 @@ import numpy as np
 from lstm_lib.equations import sigmoid
 from lstm_lib.validation import has_shape, one_of, positive_int
 
+__all__ = [
+    "CORRELATION_LIMIT",
+    "KINDS",
+    "LOG_SCALE_LIMIT",
+    "Mixture",
+    "RawMixture",
+    "kind_of",
+    "log_components",
+    "log_density",
+    "mixture",
+    "mixture_mean",
+    "output_size",
+    "sample_mixture",
+    "split",
+]
+
 KINDS = ("pen", "real")
 """The kinds of mixture."""
 
@@ -87,6 +103,23 @@ class Mixture(NamedTuple):
 def output_size(components, kind="pen"):
     """Return how many raw outputs a mixture of so many components has.
 
+    Parameters
+    ----------
+    components : int
+        M, at least 1.
+    kind : {"pen", "real"}
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `components` is no positive integer, or the kind is unknown.
+
+    Examples
+    --------
     >>> output_size(20), output_size(20, "real")
     (121, 60)
     """
@@ -97,6 +130,22 @@ def output_size(components, kind="pen"):
 def kind_of(size):
     """Return the kind of mixture that `size` raw outputs belong to: no size belongs to both.
 
+    Parameters
+    ----------
+    size : int
+
+    Returns
+    -------
+    str
+        ``"pen"`` or ``"real"``.
+
+    Raises
+    ------
+    ValueError
+        If no number of components has so many raw outputs.
+
+    Examples
+    --------
     >>> kind_of(121), kind_of(60)
     ('pen', 'real')
     >>> kind_of(8)
@@ -138,7 +187,29 @@ def check_ends(are_flags):
 
 
 def split(parameters):
-    """Take raw outputs of either engine apart, without changing them."""
+    """Take raw outputs of either engine apart, without changing them.
+
+    Parameters
+    ----------
+    parameters : array or tensor, shape (..., 6M + 1) or (..., 3M)
+
+    Returns
+    -------
+    RawMixture
+        Its entries are views.
+
+    Raises
+    ------
+    ValueError
+        If the last axis fits no kind of mixture.
+
+    Examples
+    --------
+    Two components of a real number, their weights first, then means and scales:
+
+    >>> split(np.array([0.0, 1.0, 5.0, 7.0, -1.0, -2.0])).mean
+    [array([5., 7.])]
+    """
     size = parameters.shape[-1]
     kind = kind_of(size)
     blocks = 6 if kind == "pen" else 3
@@ -180,6 +251,15 @@ def log_components(raw, target):
     Returns
     -------
     array, shape (..., M)
+
+    Examples
+    --------
+    Two standard normal components of equal weight at 1 and -1: the value 1 is 2 deviations from the
+    second, whose logarithm is lower by :math:`2^2 / 2`.
+
+    >>> raw = split(np.array([0.0, 0.0, 1.0, -1.0, 0.0, 0.0]))
+    >>> log_components(raw, np.array([1.0])).round(3)
+    array([-1.612, -3.612])
     """
     scale = [bounded(s, LOG_SCALE_LIMIT) for s in raw.scale]
     u = [(target[..., k : k + 1] - raw.mean[k]) * np.exp(-scale[k]) for k in range(len(raw.mean))]

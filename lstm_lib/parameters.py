@@ -8,7 +8,22 @@ import math
 
 import numpy as np
 
-from lstm_lib.validation import positive_int
+__all__ = [
+    "COUPLED_GATES",
+    "GATES",
+    "GRU_GATES",
+    "conv_values",
+    "embedding_values",
+    "gate_rows",
+    "linear_values",
+    "recurrent_shapes",
+    "recurrent_values",
+    "row_name",
+    "set_chrono_bias",
+    "set_forget_bias",
+    "suffixes",
+    "to_numpy",
+]
 
 GATES = ("i", "f", "g", "o")
 """The order of the four blocks of H rows in every LSTM weight and bias."""
@@ -25,6 +40,17 @@ _GATES_BY_COUNT = {4: GATES, 3: GRU_GATES}
 def gate_rows(gate, hidden_size):
     """Return the slice of rows that belongs to `gate` in an array of 4H rows.
 
+    Parameters
+    ----------
+    gate : {"i", "f", "g", "o"}
+    hidden_size : int
+
+    Returns
+    -------
+    slice
+
+    Examples
+    --------
     >>> gate_rows("f", 8)
     slice(8, 16, None)
     """
@@ -35,8 +61,20 @@ def gate_rows(gate, hidden_size):
 def row_name(row, hidden_size, gates=4):
     """Say which gate and unit a row of a recurrent weight belongs to.
 
-    `gates` is the number of blocks of rows, or their names.
+    Parameters
+    ----------
+    row : int
+        Counted from 0.
+    hidden_size : int
+    gates : int or sequence of str
+        The number of blocks of rows (4 for an LSTM, 3 for a GRU, 1 for a plain RNN), or their names.
 
+    Returns
+    -------
+    str
+
+    Examples
+    --------
     >>> row_name(13, 8)
     'gate f, unit 5'
     >>> row_name(13, 8, gates=3)
@@ -54,6 +92,17 @@ def row_name(row, hidden_size, gates=4):
 def suffixes(num_layers, bidirectional):
     """Return torch's suffix for every layer and direction, in torch's order.
 
+    Parameters
+    ----------
+    num_layers : int
+    bidirectional : bool
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
     >>> suffixes(2, True)
     ['l0', 'l0_reverse', 'l1', 'l1_reverse']
     """
@@ -75,15 +124,32 @@ def recurrent_shapes(
 ):
     """Return ``{name: shape}`` of all parameters of a recurrent layer, in torch's order.
 
-    `gates` is the number of blocks of H rows: 4 for an LSTM (3 with coupled gates), 3 for a GRU, 1 for
-    a plain RNN. What the options of :mod:`lstm_lib.variants` add follows in every layer.
+    Parameters
+    ----------
+    gates : int
+        Blocks of H rows: 4 for an LSTM (3 with coupled gates), 3 for a GRU, 1 for a plain RNN.
+    input_size, hidden_size, num_layers, bias, bidirectional, proj_size
+        As in :class:`lstm_lib.numpy.LSTM`.
+    peephole, layer_norm : bool
+        What these options of :mod:`lstm_lib.variants` add follows in every layer.
 
+    Returns
+    -------
+    dict of str to tuple of int
+
+    Examples
+    --------
     >>> for name, shape in recurrent_shapes(4, 3, 5).items():
     ...     print(name, shape)
     weight_ih_l0 (20, 3)
     weight_hh_l0 (20, 5)
     bias_ih_l0 (20,)
     bias_hh_l0 (20,)
+
+    A peephole is a number a unit for each of three gates:
+
+    >>> recurrent_shapes(4, 3, 5, peephole=True)["weight_ch_l0"]
+    (15,)
     """
     rows, units = gates * hidden_size, proj_size or hidden_size
     directions = 2 if bidirectional else 1
@@ -198,6 +264,33 @@ def set_forget_bias(values, forget_bias, hidden_size, *, coupled=False):
 
     Where the gates are coupled, :math:`f = 1 - \sigma(a_i) = \sigma(-a_i)`: the i rows take the
     negative value.
+
+    Parameters
+    ----------
+    values : dict of str to array
+        All parameters of the layer, under torch's names: NumPy arrays or torch tensors.
+    forget_bias : float or None
+        None changes nothing.
+    hidden_size : int
+    coupled : bool
+
+    Raises
+    ------
+    ValueError
+        If the layer has no biases.
+
+    References
+    ----------
+    F. Gers, J. Schmidhuber, F. Cummins, Learning to forget, Neural Computation 12(10), 2000 (a forget gate that
+    starts open); R. Jozefowicz, W. Zaremba, I. Sutskever, An empirical exploration of recurrent network
+    architectures, ICML 2015 (a bias of 1).
+
+    Examples
+    --------
+    >>> values = {"bias_ih_l0": np.zeros(4), "bias_hh_l0": np.ones(4)}
+    >>> set_forget_bias(values, 1.0, hidden_size=1)
+    >>> values["bias_ih_l0"], values["bias_hh_l0"]
+    (array([0., 1., 0., 0.]), array([1., 0., 1., 1.]))
     """
     if forget_bias is None:
         return
@@ -269,25 +362,46 @@ def set_chrono_bias(values, max_lag, hidden_size, rng=None, *, coupled=False):
 def to_numpy(value):
     """Return an array of either engine, or anything like an array, as a NumPy array.
 
+    Parameters
+    ----------
+    value : array, tensor or array_like
+
+    Returns
+    -------
+    ndarray
+        The very memory of an array; a tensor is taken off its graph and its device.
+
+    Examples
+    --------
     >>> to_numpy([1.0, 2.0])
     array([1., 2.])
     """
     return value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
 
 
-def check_sizes(input_size, hidden_size, num_layers=1):
-    """Return the three sizes as positive ints, or raise an error that names the wrong one."""
-    return (
-        positive_int("input_size", input_size),
-        positive_int("hidden_size", hidden_size),
-        positive_int("num_layers", num_layers),
-    )
-
-
 def linear_values(in_features, out_features, bias=True, *, rng=None, dtype=np.float32):
     r"""Initial ``weight`` (out, in) and ``bias`` (out,) of a linear layer.
 
     Both are drawn from :math:`U(-1/\sqrt{\text{in}}, 1/\sqrt{\text{in}})`, PyTorch's default.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    bias : bool
+    rng : int or numpy.random.Generator, optional
+    dtype : numpy dtype
+
+    Returns
+    -------
+    dict of str to ndarray
+
+    Examples
+    --------
+    >>> values = linear_values(4, 3, rng=0)
+    >>> {name: value.shape for name, value in values.items()}
+    {'weight': (3, 4), 'bias': (3,)}
+    >>> bool(np.abs(values["weight"]).max() <= 0.5)
+    True
     """
     shapes = {"weight": (out_features, in_features)}
     if bias:
@@ -300,6 +414,22 @@ def conv_values(in_channels, out_channels, kernel_size, bias=True, *, rng=None, 
 
     Both are drawn from :math:`U(-1/\sqrt{\text{in} \cdot K}, 1/\sqrt{\text{in} \cdot K})`, PyTorch's
     default.
+
+    Parameters
+    ----------
+    in_channels, out_channels, kernel_size : int
+    bias : bool
+    rng : int or numpy.random.Generator, optional
+    dtype : numpy dtype
+
+    Returns
+    -------
+    dict of str to ndarray
+
+    Examples
+    --------
+    >>> conv_values(2, 5, kernel_size=8, rng=0)["weight"].shape
+    (5, 2, 8)
     """
     shapes = {"weight": (out_channels, in_channels, kernel_size)}
     if bias:
@@ -310,7 +440,24 @@ def conv_values(in_channels, out_channels, kernel_size, bias=True, *, rng=None, 
 def embedding_values(
     num_embeddings, embedding_dim, padding_idx=None, *, rng=None, dtype=np.float32
 ):
-    """Initial ``weight`` of an embedding, normal with mean 0 and variance 1; the padding row is zero."""
+    """Initial ``weight`` of an embedding, normal with mean 0 and variance 1 as in torch; the padding row is zero.
+
+    Parameters
+    ----------
+    num_embeddings, embedding_dim : int
+    padding_idx : int, optional
+    rng : int or numpy.random.Generator, optional
+    dtype : numpy dtype
+
+    Returns
+    -------
+    dict of str to ndarray
+
+    Examples
+    --------
+    >>> embedding_values(3, 2, padding_idx=0, rng=0)["weight"][0]
+    array([0., 0.], dtype=float32)
+    """
     weight = np.random.default_rng(rng).normal(size=(num_embeddings, embedding_dim)).astype(dtype)
     if padding_idx is not None:
         weight[padding_idx] = 0

@@ -111,6 +111,12 @@ def variant_step(from_x, h, c, weights, masks=NO_MASKS, coupled=False):
     -------
     VariantStep
 
+    References
+    ----------
+    Gers and Schmidhuber 2000 (peepholes); Greff et al. 2017 (coupled gate); Ba, Kiros and Hinton 2016
+    (LN); Sak, Senior and Beaufays 2014 (projection); Gal and Ghahramani 2016 (m); Krueger et al. 2017
+    (zoneout).
+
     Examples
     --------
     Without options it is :func:`lstm_lib.equations.lstm_step`; coupled, the cell takes a mean:
@@ -180,6 +186,18 @@ def variant_step_backward(dh, dc, step, h, c, weights, masks=NO_MASKS, coupled=F
     Returns
     -------
     VariantStepGradients
+
+    Examples
+    --------
+    With coupled gates at 1/2 and a candidate of 0, one half of the derivative by the cell goes to the old
+    cell, one half to the candidate, and :math:`(g - c_{t-1})\, i (1 - i) = -\tfrac18` to the one gate left:
+
+    >>> import numpy as np
+    >>> h, c, weights = np.zeros((1, 1)), np.array([[0.5]]), VariantWeights(np.zeros((3, 1)))
+    >>> step = variant_step(np.zeros((1, 3)), h, c, weights, coupled=True)
+    >>> grads = variant_step_backward(0 * h, np.ones((1, 1)), step, h, c, weights, coupled=True)
+    >>> grads.from_x.tolist(), float(grads.c[0, 0])
+    ([[-0.125, 0.5, 0.0]], 0.5)
     """
     w = weights
     d_hr = d_ch = d_norm_hh = d_norm_c = d_norm_c_bias = None

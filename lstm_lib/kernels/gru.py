@@ -22,7 +22,19 @@ class GRUWorkspace(InputFirstWorkspace):
 
 
 class GRUKernel:
-    """The GRU in torch's form; see :mod:`lstm_lib.kernels` for the three methods."""
+    """The GRU in torch's form; see :mod:`lstm_lib.kernels` for the three methods.
+
+    Examples
+    --------
+    With all weights zero the candidate is 0 and the gates are 1/2, so the state is halved at each step:
+
+    >>> weights = np.zeros((3, 1)), np.zeros((3, 1)), np.zeros(3), np.zeros(3)
+    >>> kernel = GRUKernel()
+    >>> workspace = kernel.workspace(3, 1, 1, 1, np.float64)
+    >>> output, _ = kernel.forward(np.zeros((3, 1, 1)), (np.ones((1, 1)),), weights, workspace)
+    >>> output.ravel()
+    array([0.5  , 0.25 , 0.125])
+    """
 
     def workspace(self, steps, batch, input_size, hidden_size, dtype):
         """Memory for T steps of B sequences."""

@@ -11,6 +11,17 @@ class RNNKernel:
     Parameters
     ----------
     nonlinearity : {"tanh", "relu"}
+
+    Examples
+    --------
+    A rectified unit that doubles its state at each step:
+
+    >>> weights = np.zeros((1, 1)), np.array([[2.0]]), np.zeros(1), np.zeros(1)
+    >>> kernel = RNNKernel("relu")
+    >>> workspace = kernel.workspace(3, 1, 1, 1, np.float64)
+    >>> output, _ = kernel.forward(np.zeros((3, 1, 1)), (np.ones((1, 1)),), weights, workspace)
+    >>> output.ravel()
+    array([2., 4., 8.])
     """
 
     def __init__(self, nonlinearity="tanh"):

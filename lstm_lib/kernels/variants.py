@@ -25,6 +25,17 @@ class VariantKernel:
         ``("weight_ch",)`` for peepholes.
     coupled : bool
         The forget gate is one minus the input gate.
+
+    Examples
+    --------
+    Coupled gates of 1/2 take the mean of the old cell and the candidate, here 0:
+
+    >>> weights = np.zeros((3, 1)), np.zeros((3, 1)), np.zeros(3), np.zeros(3)
+    >>> kernel, one = VariantKernel(coupled=True), np.ones((1, 1))
+    >>> workspace = kernel.workspace(3, 1, 1, 1, np.float64)
+    >>> output, (h, c) = kernel.forward(np.zeros((3, 1, 1)), (one, one), weights, workspace)
+    >>> float(c[0, 0])
+    0.125
     """
 
     def __init__(self, extra=(), coupled=False):
