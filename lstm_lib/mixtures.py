@@ -440,6 +440,56 @@ def sample_mixture(parameters, rng=None, bias=0.0):
     return np.concatenate((point, end[..., None]), axis=-1).astype(parameters.dtype)
 
 
+def continue_points(advance, prefix, steps, rng=None, bias=0.0):
+    """Draw points one after the other, each from the mixture that those before it lead to.
+
+    Parameters
+    ----------
+    advance : callable
+        Takes points, shape (B, T, D), and a state, None at first; returns the raw outputs after the last
+        of them, an array of shape (B, 6M + 1) or (B, 3M), and the new state.
+    prefix : array_like, shape (T, D) or (B, T, D)
+        What the sequence starts with, at least one point; D is 3 for a pen, 1 for a real number.
+    steps : int
+    rng : int or numpy.random.Generator, optional
+    bias : float
+        As in :func:`sample_mixture`.
+
+    Returns
+    -------
+    ndarray, shape (steps, D) or (B, steps, D)
+        The points drawn, without the prefix.
+
+    Raises
+    ------
+    ValueError
+        If the prefix is empty or has a wrong shape, or `steps` is below 1.
+
+    Examples
+    --------
+    A model that counts on by one, as surely as a mixture can:
+
+    >>> def advance(points, state):
+    ...     return np.array([[0.0, points[0, -1, 0] + 1, -15.0]]), state
+    >>> continue_points(advance, [[3.0]], steps=4, rng=0).round(3).ravel()
+    array([4., 5., 6., 7.])
+    """
+    prefix, steps = np.asarray(prefix, np.float64), positive_int("steps", steps)
+    if prefix.ndim not in (2, 3) or prefix.size == 0:
+        raise ValueError(
+            "prefix must have shape (points, numbers) or (batch, points, numbers) and not be empty, "
+            f"got {prefix.shape}"
+        )
+    rng = np.random.default_rng(rng)
+    points, state, drawn = prefix.reshape(-1, *prefix.shape[-2:]), None, []
+    for _ in range(steps):
+        parameters, state = advance(points, state)
+        points = sample_mixture(parameters, rng, bias)[:, None]
+        drawn.append(points)
+    drawn = np.concatenate(drawn, axis=1)
+    return drawn if prefix.ndim == 3 else drawn[0]
+
+
 def _choose(weight, rng):
     """One component a row, shape (..., 1), by the inverse of the cumulative weights."""
     cumulative = np.cumsum(weight, axis=-1)

@@ -348,3 +348,14 @@ def steps_of_side(name, shape, features, batch=None):
     if 0 in shape:
         raise ValueError(f"{name} must not be empty, got shape {tuple(shape)}")
     return shape[1], shape[0]
+
+
+def check_point_model(model, is_mixture):
+    """Check that a model can continue a sequence of points, step by step."""
+    if not is_mixture:
+        raise ValueError("the model's head must be a MixtureDensity")
+    if model.readout != "all" or model.front is not None or model.rnn.bidirectional:
+        raise ValueError(
+            "points are continued by a SequenceModel with readout='all', without a front and with a "
+            "recurrent layer that reads forwards only"
+        )

@@ -294,6 +294,56 @@ def test_the_head_trains_with_fit_and_finds_two_branches(L):
     assert np.all(m.scale < 0.2) and np.all(np.abs(m.weight - 0.5) < 0.2)
 
 
+def line_model(L, kind, **options):
+    size = 3 if kind == "pen" else 1
+    common = dict(dtype="float64", rng=4)
+    rnn = L.LSTM(size, 5, num_layers=2, batch_first=True, **common)
+    return L.SequenceModel(rnn, L.MixtureDensity(5, 2, kind, **common), "all", **options)
+
+
+@KINDS
+def test_both_engines_draw_the_same_line(kind):
+    prefix = random_mixture(kind, leading=(3, 4))[1]
+    for rows in (prefix, prefix[0]):
+        lines = [
+            L.generate_points(line_model(L, kind, dropout=0.4), rows, steps=20, rng=3, bias=0.5)
+            for L in (N, T)
+        ]
+        assert lines[0].shape == (*rows.shape[:-2], 20, rows.shape[-1])
+        assert distance(*lines) <= 1e-12
+
+
+@ENGINES
+def test_a_line_is_drawn_from_all_that_came_before(L):
+    """By carried state against reading the whole line again, on the same random numbers."""
+    model, line = line_model(L, "pen"), random_mixture("pen", leading=(4,))[1]
+    drawn = L.generate_points(model, line, steps=6, rng=3)
+    rng = np.random.default_rng(3)
+    for _ in range(6):
+        raw = L.predict(model, line[None])[:, -1]
+        line = np.concatenate((line, mixtures.sample_mixture(raw, rng)))
+    assert distance(drawn, line[4:]) <= 1e-12
+    assert model.training
+    assert distance(L.generate_points(model, line, steps=6, rng=3, bias=2.0), drawn) > 0.1
+
+
+@ENGINES
+def test_lines_that_cannot_be_drawn_are_refused(L):
+    with pytest.raises(ValueError, match="the model's head must be a MixtureDensity"):
+        rnn = L.LSTM(1, 2, batch_first=True)
+        L.generate_points(L.SequenceModel(rnn, L.Linear(2, 3), "all"), [[0.0]], steps=3)
+    with pytest.raises(ValueError, match="readout='all'"):
+        L.generate_points(L.SequenceModel(rnn, L.MixtureDensity(2, 1, "real")), [[0.0]], steps=3)
+    model = line_model(L, "real")
+    for wrong in ([0.0], np.zeros((0, 1))):
+        with pytest.raises(ValueError, match="prefix must have shape .* and not be empty"):
+            L.generate_points(model, wrong, steps=3)
+    with pytest.raises(ValueError, match="steps must be a positive integer, got 0"):
+        L.generate_points(model, [[0.0]], steps=0)
+    with pytest.raises(ValueError, match="input must have 1 features"):
+        L.generate_points(model, [[0.0, 0.0, 1.0]], steps=3)
+
+
 def test_the_head_passes_the_gradient_check():
     head = N.MixtureDensity(3, 2, dtype=np.float64, rng=0)
     check_gradients(head, np.random.default_rng(0).normal(size=(2, 5, 3))).raise_if_wrong()

@@ -93,6 +93,7 @@ def test_both_engines_take_the_same_arguments(name):
         "device",
         "clip_grad_norm_",
         "generate",
+        "generate_points",
         "stream_value_and_grad",
         "stream_loss",
     ],

@@ -14,6 +14,7 @@ from lstm_lib.numpy.convolution import Conv1d
 from lstm_lib.numpy.generation import (
     LanguageModel,
     generate,
+    generate_points,
     stream_loss,
     stream_value_and_grad,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "device",
     "evaluate",
     "generate",
+    "generate_points",
     "initialise",
     "predict",
     "reseed",

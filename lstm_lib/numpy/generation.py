@@ -7,11 +7,12 @@ import math
 
 import numpy as np
 
-from lstm_lib import sampling
+from lstm_lib import mixtures, sampling
 from lstm_lib.numpy import recurrent
 from lstm_lib.numpy.layers import Dropout, Embedding, Linear
+from lstm_lib.numpy.mixture import MixtureDensity
 from lstm_lib.numpy.module import Module, Parameter, check_device, remembered
-from lstm_lib.validation import check_indices, check_language_model, has_shape
+from lstm_lib.validation import check_indices, check_language_model, check_point_model, has_shape
 
 
 class LanguageModel(Module):
@@ -241,6 +242,60 @@ def generate(model, prefix, steps, rng=None, temperature=1.0, top_k=None, top_p=
     model.eval()
     try:
         return sampling.continue_tokens(advance, prefix, steps, rng, stop, **options)
+    finally:
+        model.train(was_training)
+
+
+def generate_points(model, prefix, steps, rng=None, bias=0.0):
+    """Let a model with a mixture for its head continue a line of handwriting or a series.
+
+    The state is carried from step to step, so every point costs one step of the model.
+
+    Parameters
+    ----------
+    model : SequenceModel
+        With ``readout="all"`` and a :class:`MixtureDensity` as its head, trained to tell the next point.
+    prefix : array_like, shape (T, D) or (B, T, D)
+        What the line starts with, at least one point; D is 3 for a pen, 1 for a real number.
+    steps : int
+        Points to draw.
+    rng : int or numpy.random.Generator, optional
+        The same value gives the same points, in both engines.
+    bias : float
+        Above 0 for tidier lines; see :func:`lstm_lib.mixtures.mixture`.
+
+    Returns
+    -------
+    ndarray, shape (steps, D) or (B, steps, D)
+        The points drawn, without the prefix.
+
+    Raises
+    ------
+    ValueError
+        For a model of another kind, or as :func:`lstm_lib.mixtures.continue_points`.
+
+    References
+    ----------
+    A. Graves, Generating sequences with recurrent neural networks, arXiv:1308.0850, 2013.
+
+    Examples
+    --------
+    >>> from lstm_lib import numpy as L
+    >>> rnn, head = L.LSTM(3, 8, batch_first=True, rng=0), L.MixtureDensity(8, 2, rng=0)
+    >>> model = L.SequenceModel(rnn, head, "all")
+    >>> generate_points(model, [[0.0, 0.0, 1.0]], steps=5, rng=0).shape
+    (5, 3)
+    """
+    check_point_model(model, isinstance(model.head, MixtureDensity))
+
+    def advance(points, state):
+        output, state = model.rnn(points.astype(model.rnn.weight_ih_l0.dtype), state)
+        return model.head(output[:, -1]), state
+
+    was_training = model.training
+    model.eval()
+    try:
+        return mixtures.continue_points(advance, prefix, steps, rng, bias)
     finally:
         model.train(was_training)
 

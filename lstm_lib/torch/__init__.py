@@ -24,6 +24,7 @@ from lstm_lib.torch.convolution import Conv1d
 from lstm_lib.torch.generation import (
     LanguageModel,
     generate,
+    generate_points,
     stream_loss,
     stream_value_and_grad,
 )
@@ -83,6 +84,7 @@ __all__ = [
     "device",
     "evaluate",
     "generate",
+    "generate_points",
     "initialise",
     "predict",
     "reseed",

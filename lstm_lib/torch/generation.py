@@ -11,13 +11,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lstm_lib import sampling
+from lstm_lib import mixtures, sampling
 from lstm_lib.parameters import to_numpy
 from lstm_lib.torch import recurrent
 from lstm_lib.torch.initial import as_dtype, one_stream
 from lstm_lib.torch.layers import Dropout, Embedding, Linear
+from lstm_lib.torch.mixture import MixtureDensity
 from lstm_lib.torch.models import like_model
-from lstm_lib.validation import check_indices, check_language_model, has_shape
+from lstm_lib.validation import check_indices, check_language_model, check_point_model, has_shape
 
 
 class LanguageModel(nn.Module):
@@ -177,6 +178,45 @@ def generate(model, prefix, steps, rng=None, temperature=1.0, top_k=None, top_p=
     model.eval()
     try:
         return sampling.continue_tokens(advance, prefix, steps, rng, stop, **options)
+    finally:
+        model.train(was_training)
+
+
+@torch.no_grad()
+def generate_points(model, prefix, steps, rng=None, bias=0.0):
+    """Let a model with a mixture for its head continue a line; as :func:`lstm_lib.numpy.generate_points`.
+
+    Parameters
+    ----------
+    model : SequenceModel
+    prefix : array_like, shape (T, D) or (B, T, D)
+    steps : int
+    rng : int or numpy.random.Generator, optional
+        The same value gives the same points, in both engines.
+    bias : float
+
+    Returns
+    -------
+    ndarray, shape (steps, D) or (B, steps, D)
+
+    Examples
+    --------
+    >>> from lstm_lib import torch as L
+    >>> rnn, head = L.LSTM(3, 8, batch_first=True, rng=0), L.MixtureDensity(8, 2, rng=0)
+    >>> model = L.SequenceModel(rnn, head, "all")
+    >>> generate_points(model, [[0.0, 0.0, 1.0]], steps=5, rng=0).shape
+    (5, 3)
+    """
+    check_point_model(model, isinstance(model.head, MixtureDensity))
+
+    def advance(points, state):
+        output, state = model.rnn(like_model(points, model), state)
+        return to_numpy(model.head(output[:, -1])), state
+
+    was_training = model.training
+    model.eval()
+    try:
+        return mixtures.continue_points(advance, prefix, steps, rng, bias)
     finally:
         model.train(was_training)
 
