@@ -223,6 +223,11 @@ class AttentionPooling(Module):
         As in :class:`lstm_lib.numpy.LSTM`. Parameters are ``hidden.weight``, ``hidden.bias`` and
         ``energy.weight``: W, b and v.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For a size that is no positive integer.
+
     References
     ----------
     Z. Yang et al., Hierarchical attention networks for document classification, NAACL 2016.

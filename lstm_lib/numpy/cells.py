@@ -108,6 +108,15 @@ class LSTMCell(_Cell):
         As in :class:`LSTM`. Parameters are ``weight_ih`` (4H, I), ``weight_hh`` (4H, H),
         ``bias_ih`` and ``bias_hh`` (4H,), as in ``torch.nn.LSTMCell``.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`LSTM`.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000.
+
     Examples
     --------
     >>> cell = LSTMCell(1, 2, dtype=np.float64, rng=0)
@@ -166,6 +175,15 @@ class GRUCell(_Cell):
     input_size, hidden_size, bias, dtype, device, rng
         As in :class:`LSTMCell`; parameters have 3H rows in the order r, z, n, as in ``torch.nn.GRUCell``.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`LSTM`.
+
+    References
+    ----------
+    Cho et al. 2014.
+
     Examples
     --------
     >>> cell = GRUCell(1, 2, dtype=np.float64, rng=0)
@@ -203,6 +221,15 @@ class RNNCell(_Cell):
     input_size, hidden_size, bias, dtype, device, rng
         As in :class:`LSTMCell`; parameters have H rows, as in ``torch.nn.RNNCell``.
     nonlinearity : {"tanh", "relu"}
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`LSTM`, and for another nonlinearity.
+
+    References
+    ----------
+    Elman 1990.
 
     Examples
     --------

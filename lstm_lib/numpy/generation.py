@@ -354,6 +354,19 @@ def stream_loss(model, criterion, x, y, hx=None):
     -------
     loss : float
     hx : state
+
+    Examples
+    --------
+    Two chunks, the second from where the first has led, are as one:
+
+    >>> from lstm_lib import numpy as L
+    >>> model, criterion = L.LanguageModel(5, 3, 8, dtype=np.float64, rng=0), L.CrossEntropyLoss()
+    >>> x, y = np.array([[0, 1, 2, 3]]), np.array([[1, 2, 3, 4]])
+    >>> first, state = stream_loss(model, criterion, x[:, :2], y[:, :2])
+    >>> second, _ = stream_loss(model, criterion, x[:, 2:], y[:, 2:], state)
+    >>> whole, _ = stream_loss(model, criterion, x, y)
+    >>> bool(np.isclose((first + second) / 2, whole, rtol=1e-12))
+    True
     """
     was_training = model.training
     model.eval()

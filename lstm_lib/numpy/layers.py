@@ -29,6 +29,11 @@ class Linear(Module):
         As in :class:`lstm_lib.numpy.LSTM`. Parameters are ``weight`` (out, in) and ``bias`` (out,),
         drawn uniformly within :math:`\pm 1/\sqrt{\text{in}}` as torch does.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For a size that is no positive integer.
+
     Examples
     --------
     >>> layer = Linear(3, 2, dtype=np.float64, rng=0)
@@ -243,6 +248,10 @@ class LayerNorm(Module):
     ------
     ValueError
         For a size below 1, or `eps` not above 0.
+
+    References
+    ----------
+    J. L. Ba, J. R. Kiros, G. E. Hinton, Layer normalization, arXiv 1607.06450, 2016.
 
     Examples
     --------

@@ -120,6 +120,11 @@ class HuberLoss(_ElementwiseLoss):
     delta : float
         Where the parabola goes over into a line, above 0.
 
+    Raises
+    ------
+    ValueError
+        For another reduction, or a `delta` that is not positive.
+
     References
     ----------
     P. J. Huber, Robust estimation of a location parameter, Annals of Mathematical Statistics 35(1), 1964.
@@ -158,6 +163,10 @@ class BCEWithLogitsLoss(_ElementwiseLoss):
     ----------
     reduction : {"mean", "sum"}
 
+    References
+    ----------
+    C. Bishop, Pattern recognition and machine learning, Springer, 2006, section 4.3.
+
     Examples
     --------
     >>> print(f"{BCEWithLogitsLoss()(np.array([0.0]), np.array([1.0])):.4f}")
@@ -184,6 +193,11 @@ class CrossEntropyLoss(ClassCount, Module):
         Targets of this value do not count: padding, for example.
     label_smoothing : float
         The target distribution is :math:`1 - \epsilon` on the class and :math:`\epsilon / C` on every one.
+
+    Raises
+    ------
+    ValueError
+        For another reduction, or a `label_smoothing` outside [0, 1).
 
     References
     ----------

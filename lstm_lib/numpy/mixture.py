@@ -28,6 +28,11 @@ class MixtureDensity(Linear):
     dtype, device, rng
         As in :class:`lstm_lib.numpy.LSTM`.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For a size that is no positive integer, or an unknown kind.
+
     References
     ----------
     A. Graves, Generating sequences with recurrent neural networks, arXiv:1308.0850, 2013;
@@ -87,6 +92,11 @@ class MDNLoss(PointCount, Module):
     Parameters
     ----------
     reduction : {"mean", "sum"}
+
+    Raises
+    ------
+    ValueError
+        For another reduction.
 
     References
     ----------

@@ -11,7 +11,17 @@ from lstm_lib.validation import check_fraction, check_layers, positive_int
 
 
 def device():
-    """Return the device this engine computes on: ``"cpu"``."""
+    """Return the device this engine computes on: ``"cpu"``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> device()
+    'cpu'
+    """
     return "cpu"
 
 
@@ -163,10 +173,34 @@ def value_and_grad(model, criterion, x, y, lengths=None):
 def predict(model, x, lengths=None, batch_size=256):
     """Run the model in evaluation mode, without gradients, batch by batch.
 
+    Parameters
+    ----------
+    model : Module
+    x : array
+        All inputs, one an entry of the first axis.
+    lengths : sequence of int, optional
+        Valid steps of every input.
+    batch_size : int
+        Sequences at a time; it does not change the result.
+
     Returns
     -------
     ndarray
         Predictions for all of `x`, in order.
+
+    Raises
+    ------
+    ValueError
+        If there is no sequence, or `batch_size` is below 1.
+
+    Examples
+    --------
+    A mode is left as it was, and evaluation drops nothing:
+
+    >>> from lstm_lib import numpy as L
+    >>> model = L.Sequential(L.Dropout(0.9), L.Tanh())
+    >>> predict(model, np.zeros((3, 2))).shape, predict(model, np.ones((1, 1))).round(4), model.training
+    ((3, 2), array([[0.7616]]), True)
     """
     batch_size = positive_int("batch_size", batch_size)
     if len(x) == 0:
@@ -208,6 +242,13 @@ def evaluate(model, criterion, x, y, lengths=None, batch_size=256):
     ------
     ValueError
         If there is no sequence, or no target that counts.
+
+    Examples
+    --------
+    >>> from lstm_lib import numpy as L
+    >>> model = L.Sequential(L.ReLU())
+    >>> evaluate(model, L.MSELoss(), np.array([[1.0], [3.0], [-5.0], [-7.0]]), np.zeros((4, 1)))
+    2.5
     """
     average, batch_size = LossAverage(criterion), positive_int("batch_size", batch_size)
     for k in range(0, len(x), batch_size):

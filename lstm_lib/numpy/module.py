@@ -55,7 +55,27 @@ class Parameter:
 
 
 class Module:
-    """Base class: finds parameters in its attributes, names them and moves them in and out."""
+    """Base class: finds parameters in its attributes, names them and moves them in and out.
+
+    Examples
+    --------
+    A layer of your own says what comes out and what its derivative is:
+
+    >>> class Square(Module):
+    ...     def __init__(self):
+    ...         self.scale = Parameter(np.array(3.0))
+    ...     def forward(self, x):
+    ...         self.x = x
+    ...         return self.scale.data * x**2
+    ...     def backward(self, d_output):
+    ...         self.scale.add_grad((d_output * self.x**2).sum())
+    ...         return d_output * 2 * self.scale.data * self.x
+    >>> layer = Square()
+    >>> float(layer(2.0)), float(layer.backward(np.ones(()))), float(layer.scale.grad)
+    (12.0, 12.0, 4.0)
+    >>> [name for name, _ in layer.named_parameters()]
+    ['scale']
+    """
 
     training = True
 
@@ -150,6 +170,17 @@ def reseed(model, seed):
     ----------
     model : Module
     seed : int or sequence of ints
+
+    Examples
+    --------
+    >>> from lstm_lib import numpy as L
+    >>> model = L.Sequential(L.Dropout(0.5), L.Dropout(0.5))
+    >>> outputs = []
+    >>> for _ in range(2):
+    ...     reseed(model, 7)
+    ...     outputs.append(model(np.ones(8)))
+    >>> bool((outputs[0] == outputs[1]).all())
+    True
     """
     sources = (module for module in model.modules() if isinstance(module, MaskSource))
     for index, module in enumerate(sources):

@@ -93,6 +93,13 @@ class SGD(Optimizer):
         Steps along :math:`\nabla + \lambda \theta + \mu v` instead of :math:`v`: the gradient ahead.
         Needs momentum and no dampening.
 
+    Raises
+    ------
+    ValueError
+        If a setting lies outside its range, or there is nothing to optimise.
+    TypeError
+        If something is no :class:`Parameter`.
+
     References
     ----------
     I. Sutskever, J. Martens, G. Dahl, G. Hinton, On the importance of initialization and momentum in
@@ -159,6 +166,11 @@ class Adam(Optimizer):
     amsgrad : bool
         Divide by the largest :math:`v` so far, so that no step grows for want of gradients.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`SGD`.
+
     References
     ----------
     D. Kingma, J. Ba, Adam: a method for stochastic optimization, ICLR 2015; S. Reddi, S. Kale,
@@ -219,6 +231,11 @@ class AdamW(Adam):
     weight_decay : float
         :math:`\lambda`, at least 0.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`SGD`.
+
     References
     ----------
     I. Loshchilov, F. Hutter, Decoupled weight decay regularization, ICLR 2019.
@@ -264,6 +281,11 @@ class RMSprop(Optimizer):
     centered : bool
         Divide by the running standard deviation: the square of a running mean of the gradient is
         taken off :math:`v`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`SGD`.
 
     References
     ----------
@@ -342,6 +364,22 @@ def clip_grad_value_(params, clip_value):
 
     Unlike :func:`clip_grad_norm_` this changes the gradient's direction.
 
+    Parameters
+    ----------
+    params : iterable of Parameter
+        Those without a gradient are left out.
+    clip_value : float
+
+    Raises
+    ------
+    ValueError
+        If `clip_value` is not positive.
+
+    References
+    ----------
+    T. Mikolov, Statistical language models based on neural networks, PhD thesis, Brno University of
+    Technology, 2012.
+
     Examples
     --------
     >>> from lstm_lib.numpy import Parameter
@@ -361,8 +399,24 @@ def clip_grad_norm_(params, max_norm):
 
     .. math::  \nabla \leftarrow \nabla \cdot \min(1, \texttt{max\_norm} / \lVert\nabla\rVert)
 
-    Returns the norm before clipping. A norm that is not finite raises, because scaling by it would
-    silently destroy the weights.
+    Parameters
+    ----------
+    params : iterable of Parameter
+        Those without a gradient are left out.
+    max_norm : float
+        Infinity clips nothing and still measures.
+
+    Returns
+    -------
+    float
+        The norm before clipping.
+
+    Raises
+    ------
+    ValueError
+        If `max_norm` is not positive.
+    FloatingPointError
+        If the norm is not finite, because scaling by it would silently destroy the weights.
 
     References
     ----------

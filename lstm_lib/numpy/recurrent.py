@@ -178,6 +178,11 @@ class GRU(Recurrent):
     checkpoint_every, backend, dtype, device, rng
         As in :class:`LSTM`.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`LSTM`.
+
     References
     ----------
     K. Cho et al., Learning phrase representations using RNN encoder-decoder, EMNLP 2014.
@@ -240,6 +245,11 @@ class RNN(Recurrent):
         :math:`\phi`.
     bias, batch_first, dropout, bidirectional, checkpoint_every, backend, dtype, device, rng
         As in :class:`LSTM`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`LSTM`, and for another nonlinearity.
 
     References
     ----------

@@ -42,6 +42,11 @@ class StepLR(_Schedule):
     step_size : int
     gamma : float
 
+    Raises
+    ------
+    ValueError, TypeError
+        If `step_size` is no positive integer.
+
     Examples
     --------
     >>> import numpy as np
@@ -74,9 +79,25 @@ class CosineAnnealingLR(_Schedule):
     T_max : int
     eta_min : float
 
+    Raises
+    ------
+    ValueError, TypeError
+        If `T_max` is no positive integer.
+
     References
     ----------
     I. Loshchilov, F. Hutter, SGDR: stochastic gradient descent with warm restarts, ICLR 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstm_lib import numpy as L
+    >>> sgd = L.SGD([L.Parameter(np.zeros(1))], lr=1.0)
+    >>> schedule, rates = CosineAnnealingLR(sgd, T_max=4), []
+    >>> for _ in range(4):
+    ...     schedule.step(); rates.append(round(sgd.param_groups[0]["lr"], 4))
+    >>> rates
+    [0.8536, 0.5, 0.1464, 0.0]
     """
 
     def __init__(self, optimizer, T_max, eta_min=0.0):
@@ -104,6 +125,11 @@ class ReduceLROnPlateau(_Schedule):
         Progress is a value below ``best * (1 - threshold)``, or above ``best * (1 + threshold)``.
     min_lr : float
         The learning rate does not fall below it.
+
+    Raises
+    ------
+    ValueError
+        For an unknown mode, or a factor outside (0, 1).
 
     Examples
     --------

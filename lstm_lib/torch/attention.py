@@ -134,6 +134,11 @@ class AttentionPooling(nn.Module):
     dtype, device, rng
         As in :class:`lstm_lib.torch.LSTM`.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For a size that is no positive integer.
+
     References
     ----------
     Yang et al. 2016.

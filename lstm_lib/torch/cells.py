@@ -44,6 +44,11 @@ class LSTMCell(_Cell):
         As in :class:`LSTM`. Parameters are ``weight_ih`` (4H, I), ``weight_hh`` (4H, H),
         ``bias_ih`` and ``bias_hh`` (4H,), as in ``torch.nn.LSTMCell``.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`LSTM`.
+
     Examples
     --------
     >>> import torch
@@ -84,6 +89,16 @@ class LSTMCell(_Cell):
 class GRUCell(_Cell):
     """One GRU step with its own weights: :func:`lstm_lib.equations.gru_step` as a layer.
 
+    Parameters
+    ----------
+    input_size, hidden_size, bias, dtype, device, rng
+        As in :class:`LSTMCell`; parameters have 3H rows in the order r, z, n, as in ``torch.nn.GRUCell``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`LSTM`.
+
     Examples
     --------
     >>> import torch
@@ -103,6 +118,17 @@ class GRUCell(_Cell):
 
 class RNNCell(_Cell):
     """One step of a plain RNN with its own weights: :func:`lstm_lib.equations.rnn_step` as a layer.
+
+    Parameters
+    ----------
+    input_size, hidden_size, bias, dtype, device, rng
+        As in :class:`LSTMCell`; parameters have H rows, as in ``torch.nn.RNNCell``.
+    nonlinearity : {"tanh", "relu"}
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`LSTM`, and for another nonlinearity.
 
     Examples
     --------

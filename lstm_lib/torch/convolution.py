@@ -20,6 +20,11 @@ class Conv1d(Geometry, nn.Module):
     dtype, device, rng
         As in :class:`Linear`. The ``state_dict`` of ``torch.nn.Conv1d`` loads unchanged.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`lstm_lib.numpy.Conv1d`.
+
     Examples
     --------
     >>> import torch

@@ -38,6 +38,11 @@ class LanguageModel(nn.Module):
     **options
         Further keyword arguments of the recurrent layer.
 
+    Raises
+    ------
+    ValueError
+        As :class:`lstm_lib.numpy.LanguageModel`.
+
     Examples
     --------
     >>> model = LanguageModel(50, 8, 16, tie_weights=True, rng=0)
@@ -162,6 +167,11 @@ def generate(model, prefix, steps, rng=None, temperature=1.0, top_k=None, top_p=
     -------
     ndarray of int64, shape (steps,) or (B, steps), or fewer steps
 
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`lstm_lib.numpy.generate`.
+
     Examples
     --------
     >>> model = LanguageModel(10, 4, 8, rng=0)
@@ -267,6 +277,18 @@ def stream_loss(model, criterion, x, y, hx=None):
     -------
     loss : float
     hx : state
+
+    Examples
+    --------
+    A model that knows nothing of five tokens pays log 5 for each:
+
+    >>> from lstm_lib import torch as L
+    >>> model = L.LanguageModel(5, 3, 8, rng=0)
+    >>> model.load_state_dict({name: 0 * value for name, value in model.state_dict().items()})
+    <All keys matched successfully>
+    >>> loss, state = stream_loss(model, L.CrossEntropyLoss(), [[0, 1, 2]], [[1, 2, 3]])
+    >>> print(f"{loss:.4f}")
+    1.6094
     """
     was_training = model.training
     model.eval()

@@ -28,6 +28,11 @@ class Linear(nn.Linear):
     rng : int, numpy.random.Generator or torch.Generator, optional
         An int or a NumPy generator gives the very weights of the NumPy engine.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For a size that is no positive integer.
+
     Examples
     --------
     >>> Linear(3, 2, rng=0)(torch.ones(4, 5, 3)).shape
@@ -60,6 +65,11 @@ class Embedding(nn.Embedding):
         The symbol that only fills up: its vector starts at zero and gets no gradient.
     dtype, device, rng
         As in :class:`Linear`. The ``state_dict`` of ``torch.nn.Embedding`` loads unchanged.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`lstm_lib.numpy.Embedding`.
 
     Examples
     --------
@@ -103,6 +113,11 @@ class Dropout(MaskSource, nn.Module):
     rng : int, numpy.random.Generator or torch.Generator, optional
         Where the masks start.
 
+    Raises
+    ------
+    ValueError
+        If `p` is outside [0, 1).
+
     Examples
     --------
     >>> sorted(set(Dropout(0.75, rng=0)(torch.ones(100)).tolist()))
@@ -137,6 +152,11 @@ class LayerNorm(nn.LayerNorm):
     eps : float
     dtype, device
         As in :class:`Linear`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`lstm_lib.numpy.LayerNorm`.
 
     Examples
     --------

@@ -44,6 +44,12 @@ class _ElementwiseLoss(ElementCount, nn.Module):
 class MSELoss(_ElementwiseLoss):
     r"""Mean squared error :math:`\frac1n \sum (y - t)^2`; as :class:`lstm_lib.numpy.MSELoss`.
 
+    Parameters
+    ----------
+    reduction : {"mean", "sum"}
+
+    Examples
+    --------
     >>> import torch
     >>> float(MSELoss()(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0])))
     2.0
@@ -54,14 +60,45 @@ class MSELoss(_ElementwiseLoss):
 
 
 class L1Loss(_ElementwiseLoss):
-    r"""Mean absolute error :math:`\frac1n \sum |y - t|`; as :class:`lstm_lib.numpy.L1Loss`."""
+    r"""Mean absolute error :math:`\frac1n \sum |y - t|`; as :class:`lstm_lib.numpy.L1Loss`.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum"}
+
+    Examples
+    --------
+    >>> import torch
+    >>> float(L1Loss()(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0])))
+    1.0
+    """
 
     def _element(self, prediction, target):
         return functional.l1_loss(prediction, target, reduction="none")
 
 
 class HuberLoss(_ElementwiseLoss):
-    r"""Squared error near zero, absolute beyond `delta`; as :class:`lstm_lib.numpy.HuberLoss`."""
+    r"""Squared error near zero, absolute beyond `delta`; as :class:`lstm_lib.numpy.HuberLoss`.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum"}
+    delta : float
+        Where the parabola goes over into a line, above 0.
+
+    Raises
+    ------
+    ValueError
+        For another reduction, or a `delta` that is not positive.
+
+    Examples
+    --------
+    Half a square below 1, a line beyond:
+
+    >>> import torch
+    >>> float(HuberLoss("sum")(torch.tensor([0.5, 3.0]), torch.zeros(2)))
+    2.625
+    """
 
     def __init__(self, reduction="mean", delta=1.0):
         super().__init__(reduction)
@@ -74,7 +111,20 @@ class HuberLoss(_ElementwiseLoss):
 
 
 class BCEWithLogitsLoss(_ElementwiseLoss):
-    r"""Binary cross-entropy of logits, in nats; as :class:`lstm_lib.numpy.BCEWithLogitsLoss`."""
+    r"""Binary cross-entropy of logits, in nats; as :class:`lstm_lib.numpy.BCEWithLogitsLoss`.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum"}
+
+    Examples
+    --------
+    A logit of 0 says even odds and costs log 2:
+
+    >>> import torch
+    >>> print(f"{BCEWithLogitsLoss()(torch.tensor([0.0]), torch.tensor([1.0])):.4f}")
+    0.6931
+    """
 
     def _element(self, prediction, target):
         return functional.binary_cross_entropy_with_logits(prediction, target, reduction="none")
@@ -94,6 +144,11 @@ class CrossEntropyLoss(ClassCount, nn.Module):
         Targets of this value do not count: padding, for example.
     label_smoothing : float
         The target distribution is :math:`1 - \epsilon` on the class and :math:`\epsilon / C` on every one.
+
+    Raises
+    ------
+    ValueError
+        For another reduction, or a `label_smoothing` outside [0, 1).
 
     Examples
     --------

@@ -39,6 +39,25 @@ def mask_seed(rng):
 
 
 def reseed(model, seed):
-    """Start the random masks of every layer of `model` anew from `seed`; see the NumPy engine's."""
+    """Start the random masks of every layer of a model anew; as :func:`lstm_lib.numpy.reseed`.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    seed : int or sequence of ints
+
+    Examples
+    --------
+    On a CPU both engines draw the same masks:
+
+    >>> from lstm_lib import numpy as N, torch as T
+    >>> outputs = []
+    >>> for L, ones in ((N, np.ones(8)), (T, torch.ones(8))):
+    ...     dropout = L.Dropout(0.5)
+    ...     L.reseed(dropout, 7)
+    ...     outputs.append(dropout(ones).tolist())
+    >>> outputs[0] == outputs[1]
+    True
+    """
     for index, module in enumerate(m for m in model.modules() if isinstance(m, MaskSource)):
         module.reseed((*masks.as_seed(seed), index))

@@ -28,6 +28,11 @@ class MixtureDensity(Linear):
     dtype, device, rng
         As in :class:`Linear`.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`lstm_lib.numpy.MixtureDensity`.
+
     Examples
     --------
     >>> head = MixtureDensity(8, components=3, rng=0)
@@ -66,6 +71,11 @@ class MDNLoss(PointCount, nn.Module):
     Parameters
     ----------
     reduction : {"mean", "sum"}
+
+    Raises
+    ------
+    ValueError
+        For another reduction.
 
     Examples
     --------

@@ -12,7 +12,17 @@ from lstm_lib.validation import check_fraction, check_layers, positive_int, sequ
 
 
 def device():
-    """Return ``"cuda"`` where torch finds a GPU, else ``"cpu"``."""
+    """Return ``"cuda"`` where torch finds a GPU, else ``"cpu"``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> device() in ("cpu", "cuda")
+    True
+    """
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -131,10 +141,31 @@ def value_and_grad(model, criterion, x, y, lengths=None):
 def predict(model, x, lengths=None, batch_size=256):
     """Run the model in evaluation mode, without gradients, batch by batch.
 
+    Parameters
+    ----------
+    model : torch.nn.Module
+    x : array or tensor
+        All inputs, one an entry of the first axis; moved to the model's device, batch by batch.
+    lengths : sequence of int, optional
+    batch_size : int
+
     Returns
     -------
     ndarray
         Predictions for all of `x`, in order, on the CPU.
+
+    Raises
+    ------
+    ValueError
+        If there is no sequence, or `batch_size` is below 1.
+
+    Examples
+    --------
+    >>> from lstm_lib import torch as L
+    >>> model = L.SequenceModel(L.LSTM(1, 4, batch_first=True, rng=0), L.Linear(4, 1, rng=0), dropout=0.9)
+    >>> x = np.ones((3, 5, 1))
+    >>> bool((predict(model, x) == predict(model, x)).all()), model.training
+    (True, True)
     """
     batch_size = positive_int("batch_size", batch_size)
     if len(x) == 0:
@@ -173,6 +204,14 @@ def evaluate(model, criterion, x, y, lengths=None, batch_size=256):
     ------
     ValueError
         If there is no sequence, or no target that counts.
+
+    Examples
+    --------
+    >>> from lstm_lib import torch as L
+    >>> model = L.SequenceModel(L.LSTM(1, 4, batch_first=True), L.Linear(4, 1))
+    >>> _ = torch.nn.init.zeros_(model.head.weight), torch.nn.init.zeros_(model.head.bias)
+    >>> evaluate(model, L.MSELoss(), np.ones((2, 5, 1)), np.array([[1.0], [3.0]]))
+    5.0
     """
     average, batch_size = LossAverage(criterion), positive_int("batch_size", batch_size)
     for k in range(0, len(x), batch_size):

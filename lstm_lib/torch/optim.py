@@ -6,8 +6,25 @@ import torch
 def clip_grad_norm_(params, max_norm):
     r"""Scale all gradients together so that their joint Euclidean norm is at most `max_norm`.
 
-    The contract of :func:`lstm_lib.numpy.clip_grad_norm_`: returns the norm before clipping as a
-    float and raises ``FloatingPointError`` if it is not finite.
+    As :func:`lstm_lib.numpy.clip_grad_norm_`. Unlike torch's function of this name it returns a float and
+    does not let a norm pass that is not finite.
+
+    Parameters
+    ----------
+    params : iterable of torch.nn.Parameter
+    max_norm : float
+
+    Returns
+    -------
+    float
+        The norm before clipping.
+
+    Raises
+    ------
+    ValueError
+        If `max_norm` is not positive.
+    FloatingPointError
+        If the norm is not finite.
 
     Examples
     --------

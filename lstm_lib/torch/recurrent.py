@@ -141,9 +141,21 @@ class LSTM(Recurrent):
 
 
 class GRU(Recurrent):
-    """Gated recurrent unit over whole sequences; equations and arguments as :class:`lstm_lib.numpy.GRU`.
+    """Gated recurrent unit over whole sequences, on any device of torch; as :class:`lstm_lib.numpy.GRU`.
 
     The ``state_dict`` of ``torch.nn.GRU`` loads unchanged.
+
+    Parameters
+    ----------
+    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional
+        As in ``torch.nn.GRU``.
+    checkpoint_every, backend, dtype, device, rng
+        As in :class:`LSTM`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`LSTM`.
 
     Examples
     --------
@@ -191,9 +203,21 @@ class GRU(Recurrent):
 
 
 class RNN(Recurrent):
-    """Plain recurrent network over whole sequences; as :class:`lstm_lib.numpy.RNN`.
+    """Plain recurrent network over whole sequences, on any device of torch; as :class:`lstm_lib.numpy.RNN`.
 
     The ``state_dict`` of ``torch.nn.RNN`` loads unchanged.
+
+    Parameters
+    ----------
+    input_size, hidden_size, num_layers, nonlinearity, bias, batch_first, dropout, bidirectional
+        As in ``torch.nn.RNN``.
+    checkpoint_every, backend, dtype, device, rng
+        As in :class:`LSTM`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`LSTM`, and for another nonlinearity.
 
     Examples
     --------
