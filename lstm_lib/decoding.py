@@ -51,6 +51,10 @@ def log_softmax(logits):
     logits : array, shape (..., V)
         :math:`-\infty` forbids a token.
 
+    Returns
+    -------
+    ndarray, shape (..., V)
+
     Raises
     ------
     ValueError
@@ -84,6 +88,10 @@ def length_penalty(length, alpha):
     length : int or array of int
         Number of tokens, the last one included.
     alpha : float
+
+    Returns
+    -------
+    float or ndarray
 
     References
     ----------

@@ -60,6 +60,11 @@ def top_k(logits, k):
     ndarray, shape (..., V)
         The logits, in float64, with :math:`-\infty` for every other token.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For logits that :func:`softmax` refuses, or a `k` that is no positive integer.
+
     References
     ----------
     A. Fan, M. Lewis, Y. Dauphin, Hierarchical neural story generation, ACL 2018.
@@ -86,6 +91,11 @@ def nucleus(logits, p):
     -------
     ndarray, shape (..., V)
         The logits, in float64, with :math:`-\infty` for every other token.
+
+    Raises
+    ------
+    ValueError
+        For logits that :func:`softmax` refuses, or a `p` outside (0, 1].
 
     References
     ----------

@@ -133,8 +133,20 @@ PEEPHOLES = {"lstm_lib": ("i", "f", "o"), "onnx": ("i", "o", "f")}
 
 
 def reorder(array, source, target):
-    """Put the blocks of rows of `array`, which are in the order `source`, into the order `target`.
+    """Put the blocks of rows of an array into another order.
 
+    Parameters
+    ----------
+    array : ndarray, shape (n H, ...)
+    source, target : sequence of str
+        Names of the n blocks, as they are and as they shall be.
+
+    Returns
+    -------
+    ndarray, shape of `array`
+
+    Examples
+    --------
     >>> reorder(np.array([1, 1, 2, 2, 3, 3, 4, 4]), "ifgo", "iofg")
     array([1, 1, 4, 4, 2, 2, 3, 3])
     """

@@ -16,6 +16,22 @@ __all__ = ["LinearAutoregression", "drift", "persistence", "seasonal_naive"]
 def persistence(X, horizon=1, *, targets=None):
     r"""Repeat the last value seen: :math:`\hat s_{t+k} = s_t`.
 
+    Parameters
+    ----------
+    X : array_like, shape (N, width, F)
+    horizon : int
+    targets : int or sequence of int, optional
+        Columns that are forecast, as in `lstm_lib.data.windows.sliding_windows`.
+
+    Returns
+    -------
+    ndarray, shape (N, K), or (N, horizon, K) beyond one step
+
+    Raises
+    ------
+    ValueError
+        For an array that is no set of windows, a column that does not exist or a horizon below 1.
+
     Examples
     --------
     >>> persistence(np.array([[[1.0], [2.0], [4.0]]]), horizon=2)[..., 0]
@@ -30,6 +46,20 @@ def drift(X, horizon=1, *, targets=None):
     r"""Continue the straight line from the first value of the window to its last.
 
     .. math:: \hat s_{t+k} = s_t + k\,\frac{s_t - s_{t-w+1}}{w-1}
+
+    Parameters
+    ----------
+    X, horizon, targets
+        As in `persistence`; windows of at least 2 steps.
+
+    Returns
+    -------
+    ndarray, shape (N, K), or (N, horizon, K) beyond one step
+
+    Raises
+    ------
+    ValueError
+        As `persistence`, and for windows of one step.
 
     Examples
     --------
@@ -49,6 +79,22 @@ def seasonal_naive(X, period, horizon=1, *, targets=None):
     r"""Repeat the value of one season ago: :math:`\hat s_{t+k} = s_{t+k-m}`, m the period.
 
     Beyond one season the last season seen is repeated.
+
+    Parameters
+    ----------
+    X, horizon, targets
+        As in `persistence`.
+    period : int
+        Steps of a season, at most the width of a window.
+
+    Returns
+    -------
+    ndarray, shape (N, K), or (N, horizon, K) beyond one step
+
+    Raises
+    ------
+    ValueError
+        As `persistence`, and for a season that does not fit into a window.
 
     Examples
     --------
@@ -83,6 +129,17 @@ class LinearAutoregression:
     ----------
     weights : ndarray, shape (horizon, K, width, F)
     intercept : ndarray, shape (horizon, K)
+
+    Raises
+    ------
+    ValueError
+        If `ridge` is no number of at least 0.
+
+    References
+    ----------
+    G. U. Yule, "On a method of investigating periodicities in disturbed series", Philosophical
+    Transactions of the Royal Society A 226 (1927); A. E. Hoerl and R. W. Kennard, "Ridge
+    regression", Technometrics 12 (1970).
 
     Examples
     --------

@@ -43,6 +43,11 @@ class KneserNey:
     discounts : list of float
         :math:`D_1, \dots, D_n` after `fit`; a half where no n-gram was counted once.
 
+    Raises
+    ------
+    ValueError, TypeError
+        If `order` or `size` is no positive integer.
+
     References
     ----------
     R. Kneser and H. Ney, "Improved backing-off for m-gram language modeling", ICASSP

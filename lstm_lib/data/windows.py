@@ -299,6 +299,11 @@ def calendar_features(dates, harmonics=1):
     -------
     ndarray, shape (..., 2 K)
 
+    Raises
+    ------
+    ValueError
+        If a date is missing, or `harmonics` is below 1.
+
     Examples
     --------
     >>> calendar_features(["2015-01-01", "2015-07-02"]).round(2)

@@ -98,6 +98,11 @@ def draw_character(sign, font="DejaVuSans", size=32):
     -------
     ndarray of uint8, shape (size, size)
 
+    Raises
+    ------
+    ValueError
+        For an unknown font.
+
     Examples
     --------
     >>> picture = draw_character("I")
@@ -136,6 +141,11 @@ def canvases(digits, count, *, rng, most=3):
     tuple of Canvas
         As wide as `most` digits and a half, and half as high again as one; a digit stands a
         little higher or lower than its neighbours.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is no digit, or a number is no positive integer.
 
     Examples
     --------

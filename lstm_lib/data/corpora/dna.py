@@ -108,6 +108,12 @@ def genome_windows(width=60):
     D. Hyatt et al., "Prodigal: prokaryotic gene recognition and translation initiation
     site identification", BMC Bioinformatics 11 (2010) 119. M. Larralde, "Pyrodigal",
     Journal of Open Source Software 7 (2022) 4296.
+
+    Examples
+    --------
+    >>> split = genome_windows()
+    >>> sorted({stretch.label for stretch in split.train}), len(split.train[0].bases)
+    (['coding', 'non-coding'], 60)
     """
     if positive_int("width", width) < _COMMON:
         raise ValueError(f"width must be at least {_COMMON} bases, got {width}")

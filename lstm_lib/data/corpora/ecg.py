@@ -60,6 +60,12 @@ def heartbeats():
     ----------
     G. B. Moody and R. G. Mark, "The impact of the MIT-BIH arrhythmia database", IEEE
     Engineering in Medicine and Biology 20 (2001) 45-50.
+
+    Examples
+    --------
+    >>> ecg = heartbeats()
+    >>> ecg.values.shape, int(ecg.labels.sum()), bool(ecg.labels[ecg.train].any())
+    ((7500,), 352, False)
     """
     rows = list(csv.DictReader(io.StringIO(read(ECG).decode("utf-8"))))
     values = np.array([float(row["data"]) for row in rows])

@@ -43,6 +43,12 @@ def weather():
     -------
     Table
         Columns ``precipitation``, ``temp_max``, ``temp_min``, ``wind``; with labels.
+
+    Examples
+    --------
+    >>> days = weather()
+    >>> str(days.dates[0]), days.values[0], str(days.labels[0])
+    ('2012-01-01', array([ 0. , 12.8,  5. ,  4.7]), 'drizzle')
     """
     rows = list(csv.DictReader(io.StringIO(read(SEATTLE).decode("utf-8"))))
     columns = ("precipitation", "temp_max", "temp_min", "wind")
@@ -74,6 +80,12 @@ def sea_temperature():
     -------
     Table
         The column ``temperature``; labels ``measured`` and ``filled``.
+
+    Examples
+    --------
+    >>> sea = sea_temperature()
+    >>> sea, int((sea.labels == "filled").sum())
+    (Table(temperature: 19249 rows, 2016-02-15T00:00 to 2017-03-22T00:00), 24)
     """
     rows = list(csv.reader(io.StringIO(gzip.decompress(read(SEA)).decode("utf-8"))))[1:]
     times = np.array([time.removesuffix("Z") for time, _ in rows], dtype="datetime64[m]")

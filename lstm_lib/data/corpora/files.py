@@ -75,14 +75,33 @@ MissingData
 ChangedData
     If a file is not the one the book was written with.
 """
+_RAISES_TOO = """ValueError
+    If an argument is none of what is named above.
+"""
 
 
 class MissingData(ModuleNotFoundError):
-    """A data package is not installed, or not in the pinned version."""
+    """A data package is not installed, or not in the pinned version.
+
+    Examples
+    --------
+    Code that knows nothing of this library can catch it:
+
+    >>> issubclass(MissingData, ModuleNotFoundError)
+    True
+    """
 
 
 class ChangedData(ValueError):
-    """A data file is not the one that the book was written with."""
+    """A data file is not the one that the book was written with.
+
+    Examples
+    --------
+    >>> read(DataFile("matplotlib", "matplotlib/__init__.py", "0" * 64))
+    Traceback (most recent call last):
+        ...
+    lstm_lib.data.corpora.files.ChangedData: matplotlib/__init__.py of matplotlib ... has changed: ...
+    """
 
 
 class DataFile(NamedTuple):
@@ -136,12 +155,23 @@ def corpus(*files, task, size, source, licence, split, libraries=()):
         what may be done with it, and by what it is divided.
     libraries : tuple of str
         Packages whose code it runs or whose sources it reads, beside those of the files.
+
+    Returns
+    -------
+    callable
+        What makes a function the loader.
+
+    Examples
+    --------
+    >>> from lstm_lib.data.corpora import airline
+    >>> airline() is airline(), CATALOGUE["airline"].packages
+    (True, ('sktime',))
     """
 
     def enter(function):
         load = functools.cache(function)
         facts = {"Size": size, "Source": source, "Licence": licence, "Split": split}
-        load.__doc__ = _completed(function.__doc__, facts)
+        load.__doc__ = _completed(function, facts)
         name = function.__name__
         CATALOGUE[name] = Corpus(name, task, files, libraries, size, source, licence, split, load)
         return load
@@ -165,6 +195,12 @@ def install(*dists):
         If a name is in neither.
     RuntimeError
         If pip fails; the message holds the command and pip's last words.
+
+    Examples
+    --------
+    Nothing happens where a package is there:
+
+    >>> install("vega_datasets")
     """
     missing = [name for name in map(_known, dists or DISTRIBUTIONS) if not _is_installed(name)]
     if not missing:
@@ -182,6 +218,18 @@ def install(*dists):
 def require(*dists):
     """Raise `MissingData`, with the command to run, unless these packages are installed.
 
+    Parameters
+    ----------
+    *dists : str
+        As for `install`.
+
+    Raises
+    ------
+    MissingData
+        If a package is not there in the pinned version.
+    ValueError
+        If a name is no data package.
+
     Examples
     --------
     >>> require("numpy")
@@ -198,14 +246,59 @@ def require(*dists):
 
 
 def read(file):
-    """Return the bytes of one `DataFile` after checking that they are the expected ones."""
+    """Return the bytes of one `DataFile` after checking that they are the expected ones.
+
+    Parameters
+    ----------
+    file : DataFile
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    MissingData
+        If its package is not installed in the pinned version.
+    ChangedData
+        If it is not there, or its SHA-256 is another.
+
+    Examples
+    --------
+    >>> from lstm_lib.data.corpora.series import AIRLINE
+    >>> read(AIRLINE).split()[:2]
+    [b'Date,Passengers', b'1949-01,112']
+    """
     content = {file.path: _content(file, _locate(file))}
     _check(file, content)
     return content[file.path]
 
 
 def read_folder(file):
-    """Return the files of a `DataFile` with a pattern, as a dict of path to bytes."""
+    """Return the files of a `DataFile` with a pattern, as a dict of path to bytes.
+
+    Parameters
+    ----------
+    file : DataFile
+
+    Returns
+    -------
+    dict of str to bytes
+        By path within the folder, in order.
+
+    Raises
+    ------
+    MissingData
+        If its package is not installed in the pinned version.
+    ChangedData
+        If no file fits, or their SHA-256 is another.
+
+    Examples
+    --------
+    >>> from lstm_lib.data.corpora.text import PLAYS
+    >>> [path for path in read_folder(PLAYS) if "hamlet" in path]
+    ['tragedies/hamlet.md']
+    """
     folder = _locate(file)
     found = sorted((p.relative_to(folder).as_posix(), p) for p in folder.rglob(file.pattern))
     if not found:
@@ -257,10 +350,11 @@ def _version(dist):
     return _PINNED.get(dist) or metadata.version(dist)
 
 
-def _completed(doc, facts):
+def _completed(function, facts):
     """Return a docstring with the facts of the catalogue in a section of their own."""
     lines = "".join(f"- {name}: {fact}.\n" for name, fact in facts.items())
-    return f"{inspect.cleandoc(doc)}\n\nNotes\n-----\n{lines}\n{_RAISES}"
+    raises = _RAISES + (_RAISES_TOO if inspect.signature(function).parameters else "")
+    return f"{inspect.getdoc(function)}\n\nNotes\n-----\n{lines}\n{raises}"
 
 
 def _known(dist):

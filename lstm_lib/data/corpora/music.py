@@ -167,6 +167,16 @@ def piano_roll(chorale, step=2):
     -------
     ndarray of int, shape (T, 4)
         The MIDI pitch of every voice, 0 for a rest, at the beginning of each step.
+
+    Examples
+    --------
+    Two quarters of the soprano over halves of the others, a quarter a step:
+
+    >>> half = np.array([[48, 16]])
+    >>> voices = np.array([[60, 8], [62, 8]]), half, half, half
+    >>> piano_roll(Chorale("", 0, "major", "4/4", voices), step=8)
+    array([[60, 48, 48, 48],
+           [62, 48, 48, 48]])
     """
     return np.stack(
         [np.repeat(pitch, length)[::step] for pitch, length in (v.T for v in chorale.voices)],

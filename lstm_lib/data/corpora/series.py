@@ -71,6 +71,12 @@ def electricity():
     -------
     Table
         The column ``demand``.
+
+    Examples
+    --------
+    >>> demand = electricity()
+    >>> len(demand), demand["demand"][:3]
+    (4032, array([22262., 21756., 22247.]))
     """
     tree = ast.parse(read(ELECTRICITY))
     lists = [node for node in ast.walk(tree) if isinstance(node, ast.List)]
@@ -96,6 +102,11 @@ def airline():
     -------
     Table
         The column ``passengers``.
+
+    Examples
+    --------
+    >>> airline()["passengers"][:12]
+    array([112., 118., 132., 129., 121., 135., 148., 148., 136., 119., 104., 118.])
     """
     rows = list(csv.DictReader(io.StringIO(read(AIRLINE).decode("utf-8"))))
     dates = np.array([row["Date"] for row in rows], dtype="datetime64[M]").astype("datetime64[D]")
@@ -121,6 +132,12 @@ def glucose():
     -------
     Table
         The column ``glucose``.
+
+    Examples
+    --------
+    >>> readings = glucose()
+    >>> len(readings), readings["glucose"][:3]
+    (52278, array([258., 260., 258.]))
     """
     text = gzip.decompress(read(GLUCOSE)).decode("utf-8")
     rows = list(csv.DictReader(io.StringIO(text)))
@@ -152,6 +169,12 @@ def laser():
     ----------
     A. S. Weigend and N. A. Gershenfeld (eds.), "Time Series Prediction: Forecasting the
     Future and Understanding the Past", Addison-Wesley, 1994.
+
+    Examples
+    --------
+    >>> task = laser()
+    >>> task.values[:6], task.values[task.test].size
+    (array([ 86, 141,  95,  41,  22,  21], dtype=uint8), 100)
     """
     values = np.load(io.BytesIO(read(LASER)), allow_pickle=False).ravel()
     exact = values.astype(np.uint8)

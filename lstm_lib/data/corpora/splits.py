@@ -39,6 +39,10 @@ def part_of(group, valid=0.1, test=0.1):
     valid, test : float
         Their expected shares of the groups.
 
+    Returns
+    -------
+    int
+
     Examples
     --------
     >>> [part_of(film) for film in ("Brazil", "Casablanca", "Dune")]
@@ -156,6 +160,21 @@ def stratified(records, labels, valid=0.1, test=0.1):
 
 
 def hashed(name):
-    """Return a number in [0, 1) that is as good as random and always the same for a name."""
+    """Return a number in [0, 1) that is as good as random and always the same for a name.
+
+    Parameters
+    ----------
+    name : object
+        Hashed as ``str(name)``.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> [round(hashed(film), 3) for film in ("Brazil", "Dune", "Dune")]
+    [0.515, 0.189, 0.189]
+    """
     digest = hashlib.blake2b(str(name).encode("utf-8"), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64

@@ -42,6 +42,14 @@ def stocks_monthly():
     -------
     Table
         Columns ``AAPL``, ``AMZN``, ``GOOG``, ``IBM``, ``MSFT``.
+
+    Examples
+    --------
+    >>> prices = stocks_monthly()
+    >>> prices.select("GOOG")
+    Table(GOOG: 68 rows, 2004-08-01 to 2010-03-01)
+    >>> prices.dates[prices.split.test][0]
+    np.datetime64('2008-01-01')
     """
     rows = csv.DictReader(io.StringIO(read(MONTHLY).decode("utf-8")))
     cells = ((row["symbol"], _first_of_month(row["date"]), row["price"]) for row in rows)
@@ -71,6 +79,14 @@ def stocks_daily(column="Adj Close"):
     -------
     Table
         Columns ``AAPL``, ``FB``, ``GOOG``, ``IBM``, ``MSFT``, in US dollars (or shares).
+
+    Examples
+    --------
+    >>> prices = stocks_daily()
+    >>> prices
+    Table(AAPL, FB, GOOG, IBM, MSFT: 3270 rows, 2000-03-01 to 2013-03-01)
+    >>> round(float(prices["AAPL"][-1]), 2)
+    56.14
     """
     one_of("column", column, _COLUMNS)
     text = gzip.decompress(read(DAILY)).decode("utf-8")

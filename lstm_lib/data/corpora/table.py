@@ -84,7 +84,25 @@ class Table:
 
 
 def pivot(rows, cuts=None):
-    """Turn (column, date, value) rows into a Table with a column each, NaN where none is."""
+    """Turn (column, date, value) rows into a Table with a column each, NaN where none is.
+
+    Parameters
+    ----------
+    rows : iterable of (str, str, float)
+        Column, ISO date and value.
+    cuts : pair of str, optional
+        As in `Table`.
+
+    Returns
+    -------
+    Table
+
+    Examples
+    --------
+    >>> pivot([("b", "2020-01-02", 3), ("a", "2020-01-01", 1), ("b", "2020-01-01", 2)]).values
+    array([[ 1.,  2.],
+           [nan,  3.]])
+    """
     cells = {(name, np.datetime64(date, "D")): float(value) for name, date, value in rows}
     columns = tuple(sorted({name for name, _ in cells}))
     dates = np.array(sorted({date for _, date in cells}), dtype="datetime64[D]")

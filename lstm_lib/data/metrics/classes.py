@@ -21,6 +21,19 @@ def accuracy(actual, predicted):
 
     Always giving the most frequent class reaches that class's share: state it beside.
 
+    Parameters
+    ----------
+    actual, predicted : array_like, shape (n,)
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or nothing is there.
+
     Examples
     --------
     >>> accuracy(["EI", "N", "IE", "N"], ["EI", "N", "N", "N"])
@@ -35,6 +48,21 @@ def precision(actual, predicted, positive=1):
 
     Between 0 and 1, by scikit-learn.
 
+    Parameters
+    ----------
+    actual, predicted : array_like, shape (n,)
+    positive : object
+        The class that is looked for.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or nothing is there.
+
     Examples
     --------
     >>> precision([1, 0, 0, 1], [1, 1, 0, 0])
@@ -47,6 +75,21 @@ def recall(actual, predicted, positive=1):
     """Of what is `positive`, the share that was found; 0 where there is none.
 
     Between 0 and 1, by scikit-learn.
+
+    Parameters
+    ----------
+    actual, predicted : array_like, shape (n,)
+    positive : object
+        The class that is looked for.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or nothing is there.
 
     Examples
     --------
@@ -62,6 +105,19 @@ def f1(actual, predicted):
     .. math:: \frac1C \sum_c \frac{2 P_c R_c}{P_c + R_c}
 
     Between 0 and 1, by scikit-learn. A class counts as much as any other, however rare.
+
+    Parameters
+    ----------
+    actual, predicted : array_like, shape (n,)
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or nothing is there.
 
     Examples
     --------
@@ -83,6 +139,15 @@ def roc_auc(actual, scores):
     ----------
     actual : array_like of bool or of 0 and 1, shape (n,)
     scores : array_like, shape (n,)
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or there are not two classes.
 
     Examples
     --------
@@ -110,6 +175,15 @@ def recall_at_k(relevant, ranked, k=10):
     ranked : sequence of sequences
         The best guess first.
     k : int
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If there is no case, or nothing is relevant in one.
 
     Examples
     --------
@@ -146,6 +220,15 @@ def calibration_error(probabilities, actual, bins=15):
         Rows that sum to 1.
     actual : array_like of int, shape (n,)
     bins : int
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or a row is no distribution.
 
     References
     ----------

@@ -27,6 +27,19 @@ __all__ = [
 def mae(actual, forecast):
     r"""Mean absolute error :math:`\frac1n \sum_t |y_t - \hat y_t|`, in the unit of the data.
 
+    Parameters
+    ----------
+    actual, forecast : array_like of equal shape
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or nothing is there.
+
     Examples
     --------
     >>> mae([1.0, 2.0], [1.0, 4.0])
@@ -37,6 +50,19 @@ def mae(actual, forecast):
 
 def rmse(actual, forecast):
     r"""Root mean squared error :math:`\sqrt{\frac1n \sum_t (y_t - \hat y_t)^2}`.
+
+    Parameters
+    ----------
+    actual, forecast : array_like of equal shape
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or nothing is there.
 
     Examples
     --------
@@ -65,6 +91,15 @@ def mase(actual, forecast, train, period=1):
     period : int
         The season :math:`m`; 1 is plain persistence.
 
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or the training series is too short or never changes.
+
     References
     ----------
     R. J. Hyndman and A. B. Koehler, "Another look at measures of forecast accuracy",
@@ -92,6 +127,19 @@ def skill(actual, forecast, baseline):
 
     1 is perfect, 0 is as good as the baseline, below 0 is worse. With the training mean
     as the baseline this is the out-of-sample :math:`R^2`.
+
+    Parameters
+    ----------
+    actual, forecast, baseline : array_like of equal shape
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, nothing is there or the baseline makes no error.
 
     Examples
     --------
@@ -122,6 +170,15 @@ def pinball(actual, quantiles, levels):
         A forecast for each level.
     levels : array_like, shape (Q,)
         The levels :math:`\tau_q`, between 0 and 1.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit or a level is not between 0 and 1.
 
     References
     ----------
@@ -156,6 +213,15 @@ def crps(actual, samples):
     actual : array_like, shape (n,)
     samples : array_like, shape (n, S)
 
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
     References
     ----------
     T. Gneiting and A. E. Raftery, "Strictly proper scoring rules, prediction, and
@@ -177,6 +243,19 @@ def coverage(actual, low, high):
     """Share of the values that lie in their intervals, ends included; between 0 and 1.
 
     An honest 80 % interval has a coverage of 0.8, neither less nor more.
+
+    Parameters
+    ----------
+    actual, low, high : array_like of equal shape
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or nothing is there.
 
     Examples
     --------
@@ -212,6 +291,15 @@ def block_bootstrap(values, block, *, samples=2000, seed=0):
         Number of resampled series.
     seed : int
         Seed of the resampling.
+
+    Returns
+    -------
+    Interval
+
+    Raises
+    ------
+    ValueError
+        If there are fewer values than one block has, or a number is below 1.
 
     References
     ----------

@@ -45,6 +45,15 @@ def perplexity(losses):
         Negative log-likelihood of every symbol, in nats, as cross-entropy gives it; their
         mean will do as well.
 
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If there is no loss, or one is not finite.
+
     Examples
     --------
     >>> perplexity(np.log([4.0, 4.0])).__round__(6)
@@ -64,6 +73,15 @@ def bits_per_symbol(losses):
     ----------
     losses : array_like
         Negative log-likelihood of every symbol, in nats.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If there is no loss, or one is not finite.
 
     Examples
     --------
@@ -85,6 +103,15 @@ def bleu(references, hypotheses, tokenize="13a"):
         One reference each.
     tokenize : {"13a", "zh", "char", "none"}
         ``"13a"`` for languages with blanks between words, ``"zh"`` for Chinese.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the texts are not as many, are no strings, or the tokenisation is unknown.
 
     References
     ----------
@@ -113,6 +140,15 @@ def chrf(references, hypotheses):
     ----------
     references, hypotheses : sequence of str
 
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the texts are not as many or are no strings.
+
     References
     ----------
     M. Popović, "chrF: character n-gram F-score for automatic MT evaluation", WMT 2015.
@@ -135,6 +171,15 @@ def edit_distance(first, second):
     ----------
     first, second : str or sequence of hashable
 
+    Returns
+    -------
+    int
+
+    References
+    ----------
+    V. I. Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals",
+    Soviet Physics Doklady 10 (1966) 707-710.
+
     Examples
     --------
     >>> edit_distance("kitten", "sitting"), edit_distance(["K", "AE1", "T"], ["K", "AH0", "T"])
@@ -156,6 +201,15 @@ def error_rate(references, hypotheses):
     ----------
     references, hypotheses : sequence of str or of sequences
 
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the sequences are not as many, or the references hold nothing.
+
     Examples
     --------
     >>> error_rate(["abcd", "efgh"], ["abcd", "efxy"])
@@ -170,6 +224,20 @@ def error_rate(references, hypotheses):
 
 def exact_match(references, hypotheses):
     """Share of hypotheses that equal their reference, between 0 and 1.
+
+    Parameters
+    ----------
+    references, hypotheses : sequence
+        As many of each.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If they are not as many, or none.
 
     Examples
     --------
@@ -192,6 +260,11 @@ def rouge_n(reference, hypothesis, n=1):
     Returns
     -------
     Rouge
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `n` is no positive integer.
 
     References
     ----------

@@ -33,6 +33,11 @@ def addition(n, digits, *, reverse=False, rng=None, dtype=np.float32):
         Sequence to sequence, one-hot over ``0123456789+=.``; with `extra`: ``"carries"``,
         how many columns of each sum carry, and ``"total"``, the sums.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For a number that is below 1, or more than 18 digits.
+
     Notes
     -----
     An answer is right when all its characters are. Baseline ``"accuracy"`` of a whole
@@ -85,8 +90,19 @@ def addition(n, digits, *, reverse=False, rng=None, dtype=np.float32):
 def add_by_hand(text):
     """Add as at school, column by column, from text to text.
 
-    >>> add_by_hand("58+7=")
-    '65'
+    Parameters
+    ----------
+    text : str
+        Two numbers with a ``+`` between them; a ``=`` may follow.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> add_by_hand("58+7="), add_by_hand("999+1")
+    ('65', '1000')
     """
     first, second = text.rstrip("=").split("+")
     width = max(len(first), len(second))
@@ -110,6 +126,11 @@ def carries(a, b):
     Returns
     -------
     ndarray of int64
+
+    Raises
+    ------
+    ValueError
+        If a number is negative.
 
     Examples
     --------

@@ -125,6 +125,17 @@ def brackets(
 def is_balanced(text):
     """Whether brackets are balanced: take away neighbours that match until nothing changes.
 
+    Parameters
+    ----------
+    text : str
+        Of the brackets ``()[]{}`` alone.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
     >>> is_balanced("((()))"), is_balanced("([)]"), is_balanced("")
     (True, False, True)
     """
@@ -134,6 +145,16 @@ def is_balanced(text):
 def bracket_depth(text):
     """Return the highest number of open brackets in a text, whatever their kinds.
 
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
     >>> bracket_depth("(())[]")
     2
     """

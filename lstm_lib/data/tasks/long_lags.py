@@ -42,6 +42,11 @@ def adding(n, steps, *, layout="original", rng=None, dtype=np.float32):
     Task
         `x` (n, T, 2), value and marker; `y` (n, 1).
 
+    Raises
+    ------
+    ValueError, TypeError
+        For an unknown layout, or a number that is too small.
+
     Notes
     -----
     The paper counts an answer with an error below 0.04 as right. Baseline ``"mse"``, of the
@@ -98,6 +103,11 @@ def multiplication(n, steps, *, rng=None, dtype=np.float32):
     Task
         `x` (n, T, 2), value and marker; `y` (n, 1).
 
+    Raises
+    ------
+    ValueError, TypeError
+        For a number that is too small.
+
     Notes
     -----
     Baseline ``"mse"``, of the constant :math:`\frac14`: :math:`\frac19 - \frac1{16} =
@@ -147,6 +157,11 @@ def temporal_order(n, steps, *, order=2, rng=None, dtype=np.float32):
     -------
     Task
         `x` (n, T, 8) one-hot; `y` (n,) classes. Baseline ``"accuracy"``: 1/4 or 1/8.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For another order, or a number that is too small.
 
     References
     ----------
@@ -214,6 +229,11 @@ def latch(n, steps, *, cue=3, noise=0.2, rng=None, dtype=np.float32):
     Task
         `x` (n, T, 1); `y` (n,) classes 0 and 1. Baseline ``"accuracy"``: 1/2.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For a number that is too small, or a negative variance.
+
     Notes
     -----
     Hochreiter and Schmidhuber point out that guessing weights at random solves this task
@@ -257,6 +277,18 @@ def latch(n, steps, *, cue=3, noise=0.2, rng=None, dtype=np.float32):
 def solve_adding(x, lengths, layout="original"):
     """Read the answer of `adding` off the inputs: find the marks and add.
 
+    Parameters
+    ----------
+    x : array_like, shape (N, T, 2)
+    lengths : sequence of int, length N
+    layout : {"original", "modern"}
+
+    Returns
+    -------
+    ndarray, shape (N, 1)
+
+    Examples
+    --------
     >>> solve_adding(np.array([[[0.5, -1], [0.2, 1], [0.6, 1], [0.9, -1]]]), [4])
     array([[0.7]])
     """
@@ -270,6 +302,17 @@ def solve_adding(x, lengths, layout="original"):
 def solve_multiplication(x, lengths):
     """Read the answer of `multiplication` off the inputs: find the marks and multiply.
 
+    Parameters
+    ----------
+    x : array_like, shape (N, T, 2)
+    lengths : sequence of int, length N
+
+    Returns
+    -------
+    ndarray, shape (N, 1)
+
+    Examples
+    --------
     >>> solve_multiplication(np.array([[[0.5, -1], [0.5, 1], [0.6, 1], [0.9, -1]]]), [4])
     array([[0.3]])
     """
@@ -283,7 +326,24 @@ def solve_multiplication(x, lengths):
 
 
 def solve_temporal_order(x, lengths):
-    """Read the class of `temporal_order` off the inputs: keep the X and Y, in their order."""
+    """Read the class of `temporal_order` off the inputs: keep the X and Y, in their order.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, T, 8)
+    lengths : sequence of int, length N
+
+    Returns
+    -------
+    ndarray of int, shape (N,)
+        With X for 0 and Y for 1, the places read as a binary number.
+
+    Examples
+    --------
+    >>> task = temporal_order(3, steps=20, rng=0)
+    >>> task.texts[0], f"{solve_temporal_order(task.x, task.lengths)[0]:02b}"
+    ('EbaaYadcdccXccccdbdcaB', '10')
+    """
     answers = []
     for text in texts_of(x, lengths, _ORDER_SYMBOLS):
         bits = "".join({"X": "0", "Y": "1"}.get(symbol, "") for symbol in text)
@@ -292,7 +352,28 @@ def solve_temporal_order(x, lengths):
 
 
 def solve_latch(x, lengths, cue=3):
-    """Read the class of `latch` off the inputs: the common sign of the first `cue` values."""
+    """Read the class of `latch` off the inputs: the common sign of the first `cue` values.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, T, 1)
+    lengths : sequence of int, length N
+    cue : int
+
+    Returns
+    -------
+    ndarray of int, shape (N,)
+
+    Raises
+    ------
+    ValueError
+        If the first values of a sequence have different signs.
+
+    Examples
+    --------
+    >>> solve_latch(np.array([[[-1.0], [-1.0], [0.7]], [[1.0], [1.0], [-0.3]]]), [3, 3], cue=2)
+    array([0, 1])
+    """
     signs = np.sign(np.asarray(x)[:, :cue, 0])
     if not (signs == signs[:, :1]).all():
         raise ValueError(f"the first {cue} values of a sequence must have one sign")

@@ -39,6 +39,11 @@ def copy(n, delay, *, length=10, symbols=8, rng=None, dtype=np.float32):
         `x` (n, T, K + 2) one-hot, blank and delimiter last; `y` (n, T) classes, K + 1 with
         the blank last; ``T = delay + 2 * length``.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For a number that is no positive integer.
+
     Notes
     -----
     Baseline ``"cross_entropy"``, in nats a step, of blanks and then guesses without memory:
@@ -84,7 +89,26 @@ def copy(n, delay, *, length=10, symbols=8, rng=None, dtype=np.float32):
 
 
 def solve_copy(x, lengths, symbols=8):
-    """Work out the answer of `copy` from the inputs, step by step with a queue."""
+    """Work out the answer of `copy` from the inputs, step by step with a queue.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, T, K + 2)
+    lengths : sequence of int, length N
+    symbols : int
+        K.
+
+    Returns
+    -------
+    ndarray of int, shape (N, T)
+
+    Examples
+    --------
+    Two symbols of three, a blank (3), the delimiter (4), and two steps for the answer:
+
+    >>> solve_copy(np.eye(5)[[[2, 0, 3, 4, 3, 3]]], [6], symbols=3)
+    array([[3, 3, 3, 3, 2, 0]])
+    """
     answers = np.full(np.shape(x)[:2], symbols)
     for row, sequence in enumerate(x):
         queue, asked = [], False
@@ -122,6 +146,11 @@ def reversal(n, length, *, symbols=8, rng=None, dtype=np.float32):
         Sequence to sequence, in the layout of `pair_task`. Baseline ``"accuracy"`` of a
         symbol: the share of the most frequent kind, one in `symbols`.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For a number that is no positive integer, or more than 26 symbols.
+
     References
     ----------
     A. Graves, G. Wayne and I. Danihelka, "Neural Turing machines", 2014 (the copy task, of
@@ -151,6 +180,16 @@ def reversal(n, length, *, symbols=8, rng=None, dtype=np.float32):
 def solve_reversal(source):
     """Reverse what stands before the ``>``, with a stack.
 
+    Parameters
+    ----------
+    source : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
     >>> solve_reversal("abc>")
     'cba.'
     """

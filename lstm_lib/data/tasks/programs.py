@@ -34,6 +34,11 @@ class Curriculum:
     nesting : int
         Final number of operations that are put into one another.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For an unknown strategy, a length that is not 1 to 9, or a nesting that is not 1 to 25.
+
     References
     ----------
     W. Zaremba and I. Sutskever, "Learning to execute", 2014.
@@ -105,6 +110,11 @@ def programs(n, length=4, nesting=3, *, curriculum=None, rng=None, dtype=np.floa
     Task
         Sequence to sequence, one-hot over `SYMBOLS` and ``?.``; with `extra`: ``"length"``
         and ``"nesting"`` of every program.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a number that is below 1 or too large.
 
     Notes
     -----

@@ -49,6 +49,11 @@ def embedded_reber(n, *, rng=None, dtype=np.float32):
         `x` (n, T, 7) one-hot, all symbols but the last; `y` (n, T) the next symbol;
         `legal` (n, T, 7) which symbols may follow; strings of 9 symbols or more in `texts`.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For a number that is no positive integer.
+
     Notes
     -----
     A string is predicted when, at each step, the legal symbols are those with the highest
@@ -98,6 +103,11 @@ def continual_reber(n, steps, *, rng=None, dtype=np.float32):
     Task
         As for `embedded_reber`, all of one length. B is what follows the last E of a string.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For a number that is no positive integer.
+
     References
     ----------
     F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to forget: continual prediction
@@ -123,6 +133,16 @@ def continual_reber(n, steps, *, rng=None, dtype=np.float32):
 def is_embedded_reber(text):
     """Whether `text` is one whole string of the embedded Reber grammar, by a regular expression.
 
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
     >>> is_embedded_reber("BTBTXSETE"), is_embedded_reber("BTBTXSEPE")
     (True, False)
     """
@@ -198,6 +218,11 @@ def predicts_legally(scores, legal):
     ndarray of bool, shape (...)
         True where the lowest score of a legal symbol is above every other's. A step where
         nothing is legal (padding) is True.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
 
     Examples
     --------

@@ -170,6 +170,11 @@ def waves(steps, periods=(25.0, 7.3), amplitudes=(1.0, 0.5), *, noise=0.0, rng=N
     -------
     ndarray of float64, shape (steps,)
 
+    Raises
+    ------
+    ValueError, TypeError
+        If periods and amplitudes are not as many, a period is not positive, or the noise negative.
+
     Examples
     --------
     >>> waves(4, periods=[4], amplitudes=[2]).round(6)

@@ -20,6 +20,11 @@ class BytePairs:
 
     The work is done by the tokenizers library. Build one with `train` or `load`.
 
+    Parameters
+    ----------
+    tokenizer : tokenizers.Tokenizer
+        What `train` and `load` make.
+
     Raises
     ------
     ModuleNotFoundError
