@@ -25,16 +25,10 @@ from lstm_lib.validation import positive_int, token_number
 class Hypothesis(NamedTuple):
     """A sequence that a search found.
 
-    Attributes
-    ----------
-    tokens : ndarray of int
-        Without the token that starts a sequence, and with the one that ends it if it was reached.
-    log_likelihood : float
-        Sum of the log-probabilities of `tokens`.
-    score : float
-        What hypotheses are ranked by: the log-likelihood over the length penalty.
-    finished : bool
-        Whether the sequence came to its end before the search had to stop.
+    ``tokens``, an array of int, leaves out the token that starts a sequence and holds the one that ends
+    it if it was reached. ``log_likelihood`` is the sum of their log-probabilities, and ``score``, what
+    hypotheses are ranked by, is that over the length penalty. ``finished`` says whether the sequence
+    came to its end before the search had to stop.
     """
 
     tokens: np.ndarray

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from lstm_lib.checkpoints import load_arrays, restore_parameters, save_arrays
+from lstm_lib.inputs import arrays_of
 from lstm_lib.parameters import to_numpy
 
 
@@ -253,9 +254,8 @@ class _NoBar:
 def fingerprint(data):
     """Return a number that changes with the arrays, so that a checkpoint knows its own data."""
     checksum = 0
-    for array in data:
-        if array is not None:
-            checksum = zlib.crc32(np.ascontiguousarray(array).data, checksum)
+    for array in arrays_of(data):
+        checksum = zlib.crc32(np.ascontiguousarray(array).data, checksum)
     return checksum
 
 

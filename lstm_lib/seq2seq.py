@@ -10,21 +10,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstm_lib import decoding
+from lstm_lib.inputs import several
 from lstm_lib.parameters import to_numpy
-from lstm_lib.validation import check_indices, has_shape, one_of, positive_int, tokens_or_features
+from lstm_lib.validation import (
+    check_indices,
+    has_shape,
+    one_of,
+    positive_int,
+    token_number,
+    tokens_or_features,
+)
 
 
 class DecoderState(NamedTuple):
     """All that a decoder needs to take its next step.
 
-    Attributes
-    ----------
-    hx : array or pair of arrays
-        State of the decoder's recurrent layers, in their form.
-    memory : array, shape (B, Ts, D)
-        Outputs of the encoder, which attention looks at.
-    lengths : ndarray of int, shape (B,), or None
-        Valid steps of every source.
+    ``hx`` is the state of the decoder's recurrent layers, in their form; ``memory``, of shape
+    (B, Ts, D), the outputs of the encoder that attention looks at; ``lengths`` the valid steps of every
+    source, or None.
     """
 
     hx: Any
@@ -194,6 +197,11 @@ class SequenceToSequence:
             state = self.encode(source, source_lengths)
             return to_numpy(self._decode(target_in, state, target_lengths)[2])
 
+    def output_mask(self, lengths, steps):
+        """Which of `steps` answers of every target count; None for all, if no target has a length."""
+        ends = lengths[1] if several(lengths) else None
+        return None if ends is None else np.arange(steps) < np.asarray(ends)[:, None]
+
     def select(self, state, rows):
         """Return the state of the given rows of the batch, in that order."""
         parts = state.hx if isinstance(state.hx, tuple) else (state.hx,)
@@ -264,3 +272,40 @@ def checked_sizes(
         score=attention,
         teacher_forcing=teacher_forcing,
     )
+
+
+def decoder_arrays(targets, bos, eos, ignore_index=-100):
+    """Return what a decoder reads and what it should say, from sequences of tokens.
+
+    Parameters
+    ----------
+    targets : sequence of sequences of int
+        Without starting and ending tokens; they may be empty.
+    bos, eos : int
+        The token that starts every sequence, and the one that ends it.
+    ignore_index : int
+        Fills the places of `target` past the end, so that a loss leaves them out.
+
+    Returns
+    -------
+    target_in, target : ndarray of int, shape (N, T)
+        Every target after `bos`, and before `eos`. `target_in` is filled up with `eos`.
+    lengths : ndarray of int, shape (N,)
+        Valid steps of both.
+
+    Examples
+    --------
+    >>> target_in, target, lengths = decoder_arrays([[5, 6], [7]], bos=0, eos=1)
+    >>> target_in.tolist(), target.tolist(), lengths.tolist()
+    ([[0, 5, 6], [0, 7, 1]], [[5, 6, 1], [7, 1, -100]], [3, 2])
+    """
+    lengths = np.array([len(tokens) + 1 for tokens in targets])
+    if len(lengths) == 0:
+        raise ValueError("targets must hold at least one sequence, got none")
+    target_in = np.full((len(lengths), lengths.max()), token_number("eos", eos))
+    target = np.full(target_in.shape, ignore_index)
+    target_in[:, 0] = token_number("bos", bos)
+    for row, (tokens, length) in enumerate(zip(targets, lengths, strict=True)):
+        target_in[row, 1:length], target[row, : length - 1] = tokens, tokens
+        target[row, length - 1] = eos
+    return target_in, target, lengths

@@ -7,7 +7,7 @@ data and the masks of dropout in epoch k are functions of ``(seed, k)`` alone, s
 
 import numpy as np
 
-from lstm_lib import engine
+from lstm_lib import engine, inputs
 from lstm_lib.averages import LossAverage, counting_mask
 from lstm_lib.runs import Run, fingerprint
 from lstm_lib.validation import one_of, positive_int
@@ -40,7 +40,9 @@ def fit(
     model : module of lstm_lib.numpy or lstm_lib.torch
     train : tuple
         ``(X, y)`` or ``(X, y, lengths)``: NumPy arrays with one sequence an entry of their first axis.
-        With lengths, answers past the end of a sequence do not count.
+        With lengths, answers past the end of a sequence do not count. For a model with several inputs,
+        such as an encoder-decoder, X is a tuple of arrays, and lengths the lengths of the first or
+        a tuple with one entry for each.
     valid : tuple, optional
         Validation data of the same form. With it, the weights of the epoch with the lowest
         validation loss are in the model at the end.
@@ -203,14 +205,15 @@ def check_data(name, data):
     """Check ``(X, y)`` or ``(X, y, lengths)`` and return three entries, the last possibly None."""
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         raise ValueError(f"{name} must be a tuple (X, y) or (X, y, lengths)")
-    x, y = np.asarray(data[0]), np.asarray(data[1])
-    lengths = np.asarray(data[2]) if len(data) == 3 and data[2] is not None else None
-    if len(x) == 0:
+    x, y, lengths = _as_arrays(data[0]), np.asarray(data[1]), None
+    if len(data) == 3:
+        lengths = _as_arrays(data[2])
+    sequences = inputs.count(x)
+    if sequences == 0:
         raise ValueError(f"{name} holds no sequences")
-    for part, array in (("y", y), ("lengths", lengths)):
-        if array is not None and len(array) != len(x):
-            raise ValueError(f"{name}: X has {len(x)} sequences, {part} has {len(array)}")
-    for part, array in (("X", x), ("y", y)):
+    for part, array in _named_arrays(X=x, y=y, lengths=lengths):
+        if len(array) != sequences:
+            raise ValueError(f"{name}: X has {sequences} sequences, {part} has {len(array)}")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             first = tuple(int(k) for k in np.argwhere(~np.isfinite(array))[0])
             raise ValueError(
@@ -220,17 +223,28 @@ def check_data(name, data):
     return x, y, lengths
 
 
+def _named_arrays(**parts):
+    return [(name, array) for name, part in parts.items() for array in inputs.arrays_of(part)]
+
+
+def _as_arrays(data):
+    """An array, or a tuple of arrays for several inputs; None stays None."""
+    if inputs.several(data):
+        return tuple(_as_arrays(part) for part in data)
+    return None if data is None else np.asarray(data)
+
+
 def _train_epoch(L, run, criterion, train, epoch):
     x, y, lengths = train
     model, seed, batch_size = run.model, run.settings["seed"], run.settings["batch_size"]
-    order = np.random.default_rng([seed, epoch]).permutation(len(x))
+    order = np.random.default_rng([seed, epoch]).permutation(inputs.count(x))
     L.reseed(model, (seed, epoch))
     average, norms = LossAverage(criterion), 0.0
-    batches = range(0, len(x), batch_size)
+    batches = range(0, len(order), batch_size)
     for start in batches:
         pick = order[start : start + batch_size]
-        part_lengths = None if lengths is None else lengths[pick]
-        value = L.value_and_grad(model, criterion, x[pick], y[pick], part_lengths)
+        part_lengths = inputs.take(lengths, pick)
+        value = L.value_and_grad(model, criterion, inputs.take(x, pick), y[pick], part_lengths)
         norms += run.step(L, value)
         average.add(value, y[pick], counting_mask(model, criterion, y[pick], part_lengths))
     return average.value, norms / len(batches)

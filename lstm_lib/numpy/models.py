@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lstm_lib import inputs
 from lstm_lib.averages import LossAverage, counting_mask
 from lstm_lib.numpy.front import FrontPass, layers_of, lengths_after
 from lstm_lib.numpy.layers import Dropout
@@ -145,9 +146,9 @@ def value_and_grad(model, criterion, x, y, lengths=None):
     criterion : loss
         Of this library, or another with ``backward``.
     x, y : arrays
-        One batch of inputs and targets.
+        One batch of inputs and targets. For a model with several inputs x is a tuple of arrays.
     lengths : sequence of int, optional
-        Valid steps of every input. Where the model answers at every step, a loss of this library leaves
+        Valid steps of every input; or a tuple of them, one for each of several inputs. Where the model answers at every step, a loss of this library leaves
         out what stands past the end.
 
     Returns
@@ -165,7 +166,7 @@ def value_and_grad(model, criterion, x, y, lengths=None):
     """
     model.zero_grad()
     mask = counting_mask(model, criterion, np.asarray(y), lengths)
-    loss = _loss(criterion, _forward(model, x, lengths), y, mask)
+    loss = _loss(criterion, inputs.call(model, x, lengths), y, mask)
     model.backward(criterion.backward())
     return float(loss)
 
@@ -203,18 +204,14 @@ def predict(model, x, lengths=None, batch_size=256):
     ((3, 2), array([[0.7616]]), True)
     """
     batch_size = positive_int("batch_size", batch_size)
-    if len(x) == 0:
+    if inputs.count(x) == 0:
         raise ValueError("predict needs at least one sequence, got an empty batch")
     was_training = model.training
     model.eval()
     try:
+        batches = [slice(k, k + batch_size) for k in range(0, inputs.count(x), batch_size)]
         parts = [
-            _forward(
-                model,
-                x[k : k + batch_size],
-                None if lengths is None else lengths[k : k + batch_size],
-            )
-            for k in range(0, len(x), batch_size)
+            inputs.call(model, inputs.take(x, part), inputs.take(lengths, part)) for part in batches
         ]
     finally:
         model.train(was_training)
@@ -251,18 +248,14 @@ def evaluate(model, criterion, x, y, lengths=None, batch_size=256):
     2.5
     """
     average, batch_size = LossAverage(criterion), positive_int("batch_size", batch_size)
-    for k in range(0, len(x), batch_size):
+    for k in range(0, inputs.count(x), batch_size):
         part = slice(k, k + batch_size)
-        part_lengths, target = None if lengths is None else lengths[part], np.asarray(y[part])
+        part_lengths, target = inputs.take(lengths, part), np.asarray(y[part])
         mask = counting_mask(model, criterion, target, part_lengths)
         if average.count(target, mask):
-            prediction = predict(model, x[part], part_lengths, batch_size)
+            prediction = predict(model, inputs.take(x, part), part_lengths, batch_size)
             average.add(float(_loss(criterion, prediction, target, mask)), target, mask)
     return average.value
-
-
-def _forward(model, x, lengths):
-    return model(x) if lengths is None else model(x, lengths=lengths)
 
 
 def _loss(criterion, prediction, y, mask):

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from lstm_lib import inputs
 from lstm_lib.averages import LossAverage, counting_mask
 from lstm_lib.torch.front import layers_of, lengths_after, run_front
 from lstm_lib.torch.layers import Dropout
@@ -111,9 +112,10 @@ def value_and_grad(model, criterion, x, y, lengths=None):
     criterion : callable
         From prediction and target to a scalar tensor.
     x, y : arrays or tensors
-        One batch of inputs and targets; moved to the model's device, floats to its precision.
+        One batch of inputs and targets; moved to the model's device, floats to its precision. For a
+        model with several inputs x is a tuple of arrays.
     lengths : sequence of int, optional
-        Valid steps of every input. Where the model answers at every step, a loss of this library leaves
+        Valid steps of every input; or a tuple of them, one for each of several inputs. Where the model answers at every step, a loss of this library leaves
         out what stands past the end.
 
     Returns
@@ -130,7 +132,7 @@ def value_and_grad(model, criterion, x, y, lengths=None):
     []
     """
     model.zero_grad(set_to_none=True)
-    prediction = _forward(model, like_model(x, model), lengths)
+    prediction = inputs.call(model, _inputs_like(x, model), lengths)
     y = like_model(y, model)
     loss = _loss(criterion, prediction, y, counting_mask(model, criterion, y, lengths))
     loss.backward()
@@ -168,16 +170,16 @@ def predict(model, x, lengths=None, batch_size=256):
     (True, True)
     """
     batch_size = positive_int("batch_size", batch_size)
-    if len(x) == 0:
+    if inputs.count(x) == 0:
         raise ValueError("predict needs at least one sequence, got an empty batch")
     was_training = model.training
     model.eval()
     try:
         parts = []
-        for k in range(0, len(x), batch_size):
-            part = None if lengths is None else lengths[k : k + batch_size]
-            y = _forward(model, like_model(x[k : k + batch_size], model), part)
-            parts.append(y.cpu().numpy())
+        for k in range(0, inputs.count(x), batch_size):
+            part = slice(k, k + batch_size)
+            some = _inputs_like(inputs.take(x, part), model)
+            parts.append(inputs.call(model, some, inputs.take(lengths, part)).cpu().numpy())
     finally:
         model.train(was_training)
     return np.concatenate(parts)
@@ -214,18 +216,18 @@ def evaluate(model, criterion, x, y, lengths=None, batch_size=256):
     5.0
     """
     average, batch_size = LossAverage(criterion), positive_int("batch_size", batch_size)
-    for k in range(0, len(x), batch_size):
+    for k in range(0, inputs.count(x), batch_size):
         part = slice(k, k + batch_size)
-        part_lengths, target = None if lengths is None else lengths[part], torch.as_tensor(y[part])
+        part_lengths, target = inputs.take(lengths, part), torch.as_tensor(y[part])
         mask = counting_mask(model, criterion, target, part_lengths)
         if average.count(target, mask):
-            prediction = predict(model, x[part], part_lengths, batch_size)
+            prediction = predict(model, inputs.take(x, part), part_lengths, batch_size)
             average.add(float(_loss(criterion, *_pair(prediction, target), mask)), target, mask)
     return average.value
 
 
-def _forward(model, x, lengths):
-    return model(x) if lengths is None else model(x, lengths=lengths)
+def _inputs_like(x, model):
+    return tuple(like_model(a, model) for a in x) if inputs.several(x) else like_model(x, model)
 
 
 def _loss(criterion, prediction, y, mask):
