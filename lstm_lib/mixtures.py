@@ -54,6 +54,7 @@ __all__ = [
     "LOG_SCALE_LIMIT",
     "Mixture",
     "RawMixture",
+    "continue_points",
     "kind_of",
     "log_components",
     "log_density",
