@@ -28,6 +28,7 @@ OPTIONS = [
     dict(REAL),
     dict(REAL, attention="general", cell="GRU", num_layers=2, bidirectional=True),
     dict(source_features=3, target_vocabulary=7, attention="dot"),
+    dict(TOKENS, peephole=True, layer_norm=True, recurrent_dropout=0.2, zoneout=0.1),
 ]
 EVERY_OPTION = pytest.mark.parametrize("options", OPTIONS, ids=str)
 LENGTHS = pytest.mark.parametrize("with_lengths", [False, True])

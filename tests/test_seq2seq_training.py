@@ -148,3 +148,14 @@ def test_a_list_of_rows_and_a_tuple_of_lengths_are_one_input(L):
     assert distance(L.predict(model, x.tolist(), lengths, batch_size=2), expected) < 1e-8
     history = fit(model, (x.tolist(), expected.tolist(), lengths), epochs=1, progress=False)
     assert history.train_loss[0] < 1e-12
+
+
+@ENGINES
+def test_no_lengths_means_that_every_step_counts(L):
+    (x, y, _), _ = reversals(8)
+    y[y < 0] = 3
+    model, full = reverser(L), (np.full(8, x[0].shape[1]), np.full(8, x[1].shape[1]))
+    predictions = [L.predict(model, x, lengths) for lengths in (None, (None, None), full)]
+    assert distance(predictions[0], predictions[1]) == distance(predictions[0], predictions[2]) == 0
+    losses = [evaluate(model, "cross_entropy", (x, y, lengths)) for lengths in (None, full)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-15)
