@@ -9,6 +9,7 @@ What lives where:
     variants     one step with peepholes, projection, coupled gate, layer norm, zoneout
     parameters   names, shapes, gate order and initial values of the weights
     layout       what a recurrent layer is made of: options, names of weights and masks
+    notation     every symbol: its name in code, its shape, its rows
     kernels      the loops over time in NumPy, forward and backward, fast
     normalisation  layer normalisation and its derivative
     convolution  lengths and padding of convolutions over time

@@ -62,14 +62,14 @@ def gradient_flow(layer, x, hx=None, *, lengths=None, d_output=None, d_hx=None):
 def memory_length(layer, x, hx=None, *, lengths=None, fraction=0.01, state="h", d_hx=None):
     r"""Over how many steps back the gradient keeps at least a fraction of its size.
 
-    With :math:`n_k = \lVert \partial L / \partial s_{T-k} \rVert_2` from :func:`gradient_flow` for a
-    loss at the last step T of a sequence, and :math:`\varphi` the fraction,
+    With :math:`\gamma_k = \lVert \partial L / \partial s_{T-k} \rVert_2` from :func:`gradient_flow` for a
+    loss at the last step T of a sequence, and :math:`\rho` the fraction,
 
-    .. math::  K = 1 + \max \{ k : n_k \geq \varphi\, n_0 \},
+    .. math::  K = 1 + \max \{ k : \gamma_k \geq \rho\, \gamma_0 \},
 
-    the first lag from which on the gradient stays below :math:`\varphi\, n_0`; infinite where it is
+    the first lag from which on the gradient stays below :math:`\rho\, \gamma_0`; infinite where it is
     still above at the first step, so that the sequence is too short to tell, and NaN where
-    :math:`n_0 = 0`.
+    :math:`\gamma_0 = 0`.
 
     It measures the layer *at these weights and inputs*, by a derivative: a saturated unit can hold a bit
     for ever and show a gradient of zero. It says how far learning can see, not what is remembered.
@@ -79,7 +79,7 @@ def memory_length(layer, x, hx=None, *, lengths=None, fraction=0.01, state="h", 
     layer, x, hx, lengths
         As in :func:`trace`.
     fraction : float
-        :math:`\varphi`, between 0 and 1.
+        :math:`\rho`, between 0 and 1.
     state : {"h", "c"}
         Whose gradient; ``"c"`` for an LSTM alone.
     d_hx : optional
