@@ -9,6 +9,16 @@ with one array for each, and of lengths the array of its first input or a tuple 
 def several(x):
     """Return whether x is a tuple of arrays or Nones, not an array or a tuple of numbers.
 
+    Parameters
+    ----------
+    x : object
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
     >>> several(([1, 2], None)), several([1, 2]), several((1, 2))
     (True, False, False)
     """
@@ -18,6 +28,16 @@ def several(x):
 def count(x):
     """Return the number of sequences in an array, or in every array of a tuple.
 
+    Parameters
+    ----------
+    x : array or tuple of arrays
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
     >>> count(([1, 2, 3], [4, 5, 6])), count([1, 2])
     (3, 2)
     """
@@ -29,6 +49,17 @@ def take(x, pick):
 
     None stays None.
 
+    Parameters
+    ----------
+    x : array, None, or a tuple of them
+    pick : slice or array of int
+
+    Returns
+    -------
+    of the kind of `x`
+
+    Examples
+    --------
     >>> take(([1, 2, 3], None), slice(1, 3))
     ([2, 3], None)
     """
@@ -38,7 +69,24 @@ def take(x, pick):
 
 
 def call(model, x, lengths=None):
-    """Return ``model(x)`` or ``model(*x)``, with the lengths if there are any."""
+    """Return ``model(x)`` or ``model(*x)``, with the lengths if there are any.
+
+    Parameters
+    ----------
+    model : callable
+    x : array or tuple of arrays
+    lengths : array or tuple of arrays, optional
+
+    Returns
+    -------
+    object
+        What the model returns.
+
+    Examples
+    --------
+    >>> call(lambda source, target: source + target, ([2], [3]))
+    [2, 3]
+    """
     if not several(x):
         return model(x) if lengths is None else model(x, lengths=lengths)
     if lengths is None:
@@ -49,6 +97,16 @@ def call(model, x, lengths=None):
 def arrays_of(x):
     """Yield the arrays of nested tuples in order, without None.
 
+    Parameters
+    ----------
+    x : array, None, or nested tuples of them
+
+    Yields
+    ------
+    array
+
+    Examples
+    --------
     >>> list(arrays_of(([1], ([2], None), [3, 4])))
     [[1], [2], [3, 4]]
     """

@@ -85,6 +85,16 @@ DERIVATIVES = (
 def values(kind):
     """Symbols of one step of an LSTM, GRU or RNN, as a trace holds them.
 
+    Parameters
+    ----------
+    kind : {"LSTM", "GRU", "RNN"}
+
+    Returns
+    -------
+    list of Symbol
+
+    Examples
+    --------
     >>> [symbol.tex for symbol in values("GRU")]
     ['r_t', 'z_t', 'n_t', 'q_t', 'h_t']
     """
@@ -105,6 +115,18 @@ def values(kind):
 def weights(kind, coupled=False):
     """Symbols of the weights of the first layer, gate by gate, with the rows where each stands.
 
+    Parameters
+    ----------
+    kind : {"LSTM", "GRU", "RNN"}
+    coupled : bool
+        The forget gate is one minus the input gate and has no rows.
+
+    Returns
+    -------
+    list of Symbol
+
+    Examples
+    --------
     >>> for symbol in weights("LSTM")[:2]:
     ...     print(symbol.tex, symbol.code, symbol.shape, symbol.rows)
     W_i weight_ih_l0 ('H', 'I') (0, 1)
@@ -162,6 +184,12 @@ def _options(gates, options):
 def tables():
     """All tables of the page of notation, by name.
 
+    Returns
+    -------
+    dict of str to sequence of Symbol
+
+    Examples
+    --------
     >>> sorted(tables())[:3]
     ['derivatives', 'operations', 'sequences']
     """
@@ -181,6 +209,19 @@ def tables():
 def size(text, sizes):
     """The number that an entry of a shape stands for.
 
+    Parameters
+    ----------
+    text : str
+        Sums of products of a number and letters.
+    sizes : dict of str to int
+        What each letter stands for.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
     >>> size("4H", {"H": 8}), size("DP", {"D": 2, "P": 3}), size("P+H", {"P": 3, "H": 8})
     (32, 6, 11)
     """

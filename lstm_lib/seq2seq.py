@@ -21,6 +21,8 @@ from lstm_lib.validation import (
     tokens_or_features,
 )
 
+__all__ = ["DecoderState", "SequenceToSequence"]
+
 
 class DecoderState(NamedTuple):
     """All that a decoder needs to take its next step.
@@ -39,6 +41,18 @@ class SequenceToSequence:
     """Base of both engines' ``EncoderDecoder``: everything that does not compute a layer.
 
     A subclass defines ``encode``, ``step``, ``_decode`` and ``_coins``.
+
+    Examples
+    --------
+    The probabilities of all targets of one token sum to 1:
+
+    >>> from lstm_lib import numpy as L
+    >>> model = L.EncoderDecoder(8, source_vocabulary=5, target_vocabulary=6, rng=0)
+    >>> isinstance(model, SequenceToSequence)
+    True
+    >>> source, first, target = np.full((6, 3), 4), np.zeros((6, 1), int), np.arange(6)[:, None]
+    >>> round(float(np.exp(model.log_likelihood(source, first, target)).sum()), 5)
+    1.0
     """
 
     def _build(self, layers, sizes, dropout, common, options):

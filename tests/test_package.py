@@ -1,13 +1,20 @@
 """What importing costs, what both engines export, and the documentation's examples."""
 
 import inspect
+import pkgutil
 import subprocess
 import sys
 
 import pytest
 
+import lstm_lib
 from lstm_lib import numpy as N
 from lstm_lib import torch as T
+from lstm_lib.validation import positive_int
+from tests import reference
+
+PUBLIC = reference.public_names()
+ON_NO_PAGE = {"validation"}  # it serves the other modules alone
 
 
 def run(code):
@@ -103,12 +110,95 @@ def test_functions_of_both_engines_take_the_same_arguments(name):
     assert list(a.parameters) == list(b.parameters)
 
 
-@pytest.mark.parametrize("L", [N, T], ids=["numpy", "torch"])
-def test_every_public_name_is_documented(L):
-    for name in L.__all__:
-        thing = getattr(L, name)
-        assert inspect.getdoc(thing), name
-        if inspect.isclass(thing) and thing.__module__.startswith("lstm_lib"):
-            for attribute, value in vars(thing).items():
-                if inspect.isfunction(value) and not attribute.startswith("_"):
-                    assert value.__doc__, f"{name}.{attribute}"
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_has_arguments_result_errors_and_an_example(name):
+    assert reference.gaps(PUBLIC[name]) == []
+
+
+@pytest.mark.parametrize("name", [n for n, thing in PUBLIC.items() if inspect.isclass(thing)])
+def test_every_public_method_is_documented(name):
+    if PUBLIC[name].__module__.startswith("lstm_lib"):
+        for attribute, value in vars(PUBLIC[name]).items():
+            if not attribute.startswith("_") and (inspect.isfunction(value) or is_property(value)):
+                assert value.__doc__, f"{name}.{attribute}"
+
+
+def is_property(value):
+    return isinstance(value, property)
+
+
+def test_the_reference_shows_what_the_engines_export():
+    torchs_own = {
+        name for name in T.__all__ if not getattr(T, name).__module__.startswith("lstm_lib")
+    }
+    assert {f"lstm_lib.numpy.{name}" for name in N.__all__} <= PUBLIC.keys()
+    assert {
+        f"lstm_lib.torch.{name}" for name in T.__all__ if name not in torchs_own
+    } <= PUBLIC.keys()
+    page = (reference.API / "torch.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in torchs_own)
+
+
+def test_the_reference_shows_every_part_of_the_library():
+    parts = {f"lstm_lib.{module.name}" for module in pkgutil.iter_modules(lstm_lib.__path__)}
+    shown = {".".join(module.split(".")[:2]) for module in reference.shown_modules()}
+    assert parts - shown == {f"lstm_lib.{name}" for name in ON_NO_PAGE}
+    linked = reference.API.with_suffix(".md").read_text(encoding="utf-8")
+    assert all(f"(api/{page.stem})" in linked for page in reference.API.glob("*.md"))
+
+
+def silent(x):
+    pass
+
+
+def poor(x, *, width=3):
+    """Do something.
+
+    Parameters
+    ----------
+    x : int
+
+    >>> poor(1)
+    1
+    """
+    if x < 0:
+        raise ValueError("x must not be negative")
+    return x
+
+
+def rich(x, *rest):
+    """Do something.
+
+    Parameters
+    ----------
+    x, *rest : int
+
+    Examples
+    --------
+    >>> rich(1)
+    """
+
+    def inner():
+        return ValueError(x)
+
+    inner()
+
+
+class Checked:
+    """A class that checks its argument."""
+
+    def __init__(self, size):
+        self.size = positive_int("size", size)
+
+
+@pytest.mark.parametrize(
+    ("thing", "lacks"),
+    [
+        (silent, ["a docstring"]),
+        (poor, ["an example", "the argument width", "the result", "the errors"]),
+        (rich, []),
+        (Checked, ["an example", "the argument size", "the errors"]),
+    ],
+)
+def test_gaps_of_a_docstring_are_found(thing, lacks):
+    assert reference.gaps(thing) == lacks

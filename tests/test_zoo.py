@@ -1,7 +1,9 @@
 """Every bug of the zoo is caught, shows its symptom, and no right code is accused."""
 
+import importlib.util
 import itertools
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -166,3 +168,24 @@ def test_the_documentation_lists_every_bug_once():
     for name, bug in zoo.BUGS.items():
         assert zoo.__doc__.count(f"``{name}``: {bug.title}") == 1
     assert all(kind in zoo.__doc__ for kind in zoo.KINDS)
+
+
+def test_the_page_shows_each_bug_with_what_was_measured_and_its_lines_marked():
+    path = Path(__file__).parents[1] / "_ext" / "zoo_entries.py"
+    spec = importlib.util.spec_from_file_location("zoo_entries", path)
+    extension = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(extension)
+    shown = set()
+    for bug in zoo.BUGS.values():
+        entry = extension.entry(bug, shown)
+        text = entry.astext()
+        assert entry.attributes["ids"] == [bug.name.replace("_", "-")]
+        for part in (bug.title, bug.looks, bug.fix, str(bug.symptom())):
+            assert part in text
+        assert bug.broken.__doc__ not in text
+    first, right = extension.entry(zoo.BUGS["sigmoid_candidate"], set()).findall(
+        extension.nodes.literal_block
+    )
+    marked = [first.astext().splitlines()[n - 1] for n in first["highlight_args"]["hl_lines"]]
+    assert marked[0] == "    i, f, g, o = np.split(sigmoid(a), 4, axis=-1)" and len(marked) == 3
+    assert right.astext().startswith("def step(")

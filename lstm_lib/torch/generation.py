@@ -209,6 +209,11 @@ def generate_points(model, prefix, steps, rng=None, bias=0.0):
     -------
     ndarray, shape (steps, D) or (B, steps, D)
 
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`lstm_lib.numpy.generate_points`.
+
     Examples
     --------
     >>> from lstm_lib import torch as L

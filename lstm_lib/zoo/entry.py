@@ -33,28 +33,40 @@ KINDS = {
 
 
 class Verdict(NamedTuple):
-    """The result of a check."""
+    """The result of a check.
+
+    Attributes
+    ----------
+    ok : bool
+        Whether the property holds.
+    promise : str
+        The property, in a sentence.
+    found : str
+        What was found instead; empty if the property holds.
+    """
 
     ok: bool
-    """Whether the property holds."""
     promise: str
-    """The property, in a sentence."""
     found: str
-    """What was found instead; empty if the property holds."""
 
     def __str__(self):
         return f"holds: {self.promise}" if self.ok else f"BROKEN: {self.promise} {self.found}"
 
 
 class Symptom(NamedTuple):
-    """One quantity, measured with the bug and without it."""
+    """One quantity, measured with the bug and without it.
+
+    Attributes
+    ----------
+    quantity : str
+        What was measured.
+    broken, correct : float
+        Its value with the bug and without.
+    """
 
     quantity: str
-    """What was measured."""
     broken: float
-    """Its value with the bug."""
     correct: float
-    """Its value without."""
 
     def __str__(self):
         return f"{self.quantity}: {self.broken:.4g} with the bug, {self.correct:.4g} without"

@@ -1,4 +1,4 @@
-r"""Bugs in one step of an LSTM: each differs from :func:`step` in a line.
+r"""Bugs in one step of an LSTM: each differs from ``step`` in a line.
 
 .. math::  c_t = f_t \odot c_{t-1} + i_t \odot g_t, \qquad h_t = o_t \odot \tanh c_t
 """
