@@ -10,12 +10,13 @@ from sphinx.util.docutils import SphinxDirective
 from lstm_lib.data.corpora import CATALOGUE
 
 KINDS = ("prediction", "classification", "generation", "transduction")
-HEADER = ("Loader", "For", "Packages", "Size", "Licence", "Split")
+HEADER = ("Loader and task", "Size", "Packages and licence", "Split")
+WIDTHS = (28, 24, 26, 22)
 
 
-def row(tag, cells):
-    """A row of a table, from one node a cell."""
-    return nodes.row("", *(nodes.entry("", cell) for cell in cells))
+def row(cells):
+    """A row of a table, from one list of nodes a cell."""
+    return nodes.row("", *(nodes.entry("", *cell) for cell in cells))
 
 
 def place(entry):
@@ -30,18 +31,25 @@ class CorporaDirective(SphinxDirective):
     def run(self):
         entries = sorted(CATALOGUE.values(), key=place)
         table, group = nodes.table(classes=["corpora"]), nodes.tgroup(cols=len(HEADER))
-        group += [nodes.colspec(colwidth=1) for _ in HEADER]
-        group += nodes.thead("", row("", [nodes.paragraph(text=name) for name in HEADER]))
-        group += nodes.tbody("", *(row("", self.cells(entry)) for entry in entries))
+        group += [nodes.colspec(colwidth=width) for width in WIDTHS]
+        group += nodes.thead("", row([self.texts(name) for name in HEADER]))
+        group += nodes.tbody("", *(row(self.cells(entry)) for entry in entries))
         table += group
         return [table]
 
     def cells(self, entry):
         """One cell a column; the first links to the loader."""
-        target = f"{entry.load.__module__}.{entry.name}"
-        name = self.parse_text_to_nodes(f"{{py:func}}`{entry.name} <{target}>`")
-        texts = (entry.task, ", ".join(entry.packages), entry.size, entry.licence, entry.split)
-        return [name[0], *(self.parse_text_to_nodes(text)[0] for text in texts)]
+        link = f"{{py:func}}`{entry.name} <{entry.load.__module__}.{entry.name}>`"
+        return [
+            self.texts(link, entry.task),
+            self.texts(entry.size),
+            self.texts(", ".join(entry.packages), entry.licence),
+            self.texts(entry.split),
+        ]
+
+    def texts(self, *paragraphs):
+        """Paragraphs of Markdown as nodes."""
+        return [node for text in paragraphs for node in self.parse_text_to_nodes(text)]
 
 
 def setup(app):

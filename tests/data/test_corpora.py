@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata as metadata
+import json
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from lstm_lib.data import corpora
 from lstm_lib.data.corpora import files
 from lstm_lib.data.windows import sliding_windows
+from tests.notebooks.hygiene import NOTEBOOKS
 
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = {
@@ -259,3 +261,16 @@ def test_every_package_is_used():
 def test_a_package_that_is_not_there_for_its_sources():
     with pytest.raises(corpora.MissingData, match="Run: pip install left-pad"):
         corpora.docstrings("left-pad")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_installs_what_its_loaders_take_and_no_more(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    installed = [
+        re.findall(r'"([^"]+)"', call) for call in re.findall(r"corpora\.install\((.*?)\)", code)
+    ]
+    assert all(installed), "install() alone would take 106 MB"
+    loaders = set(re.findall(r"\bcorpora\.(\w+)\(", code)) & set(corpora.CATALOGUE)
+    needed = {name for loader in loaders for name in corpora.CATALOGUE[loader].packages}
+    assert {name for names in installed for name in names} == needed - set(files.HOSTS)

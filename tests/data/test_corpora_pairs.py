@@ -103,6 +103,17 @@ def test_canvases():
         corpora.canvases(digits, 0, rng=0)
 
 
+def test_digits_stand_whole_and_in_the_order_of_their_words():
+    names = "zero one two three four five six seven eight nine".split()
+    shades = [corpora.Digit(np.full((4, 4), 10 + n, dtype=np.uint8), n) for n in range(10)]
+    for canvas in corpora.canvases(shades, 200, rng=0, most=4):
+        assert (canvas.image > 0).sum() == 16 * len(canvas.words)
+        tops = canvas.image.max(axis=0)
+        seen = tops[tops > 0].reshape(-1, 4)
+        assert (seen == seen[:, :1]).all()
+        assert tuple(names[shade - 10] for shade in seen[:, 0]) == canvas.words
+
+
 def test_chorales():
     found = together(corpora.chorales())
     assert len(found) == 364 and {len(chorale.voices) for chorale in found} == {4}

