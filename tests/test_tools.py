@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -232,3 +233,29 @@ def test_server_takes_the_next_free_port(tmp_path, capsys):
             assert server.server_address[0] == "127.0.0.1"
             assert port < server.server_port < port + serve.TRIES
     assert f"Port {port} is in use" in capsys.readouterr().out
+
+
+def numbers_and_rest(svg):
+    """The numbers of an SVG, and its text without them and without the names made from them."""
+    svg = re.sub(r"[mp][0-9a-f]{10}", "<name>", svg)
+    return [float(n) for n in re.findall(r"-?\d+\.\d+", svg)], re.sub(r"-?\d+(\.\d+)?", "#", svg)
+
+
+def same_picture(one, other):
+    (numbers, rest), (others, other_rest) = numbers_and_rest(one), numbers_and_rest(other)
+    return rest == other_rest and numbers == pytest.approx(others, abs=0.01)
+
+
+@pytest.mark.parametrize("folder", load("draw_chapters").PICTURES)
+def test_the_picture_of_a_chapter_is_the_one_that_is_drawn(folder):
+    tool = load("draw_chapters")
+    stored = tool.CHAPTERS / folder / f"{tool.PICTURES[folder].__name__}.svg"
+    assert same_picture(tool.draw(folder), stored.read_text("utf8"))
+
+
+def test_another_picture_is_noticed():
+    tool = load("draw_chapters")
+    svg = tool.draw("08-prediction")
+    assert same_picture(svg, svg)
+    assert not same_picture(svg, svg.replace("<path", "<path ", 1))
+    assert not same_picture(svg, re.sub(r"\d\d\.\d+", "99.5", svg, count=1))

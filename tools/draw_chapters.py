@@ -69,18 +69,79 @@ def framing():
     return fig, alt
 
 
-def _arrow(ax, start, end):
-    style = dict(arrowstyle="-|>", color=figures.INK, linewidth=1.5, shrinkA=0, shrinkB=0)
+def unrolled():
+    """A recurrent cell with its loop, and the same cell drawn once a step, with one path of the error back."""
+    fig, ax = plt.subplots(figsize=(6.4, 2.5))
+    _cell(ax, 0.6)
+    _arrow(ax, (0.6, -0.75), (0.6, -0.02))
+    _arrow(ax, (0.6, 0.72), (0.6, 1.35))
+    loop = dict(arrowstyle="-|>", color=figures.INK, linewidth=1.5, shrinkA=0, shrinkB=0)
+    loop["connectionstyle"] = "arc3,rad=2.2"
+    ax.annotate("", (0.98, 0.5), (0.98, 0.18), arrowprops=loop)
+    for name, y in (("$x_t$", -1.05), ("$h_t$", 1.5)):
+        ax.annotate(name, (0.6, y), ha="center")
+    ax.annotate("=", (2.0, 0.25), ha="center", va="center", fontsize=18)
+    for t in range(1, 5):
+        x = 1.9 + 1.45 * t
+        _cell(ax, x)
+        _arrow(ax, (x, -0.75), (x, -0.02))
+        _arrow(ax, (x, 0.72), (x, 1.35))
+        _arrow(ax, (x - 1.05, 0.45), (x - 0.4, 0.45))
+        ax.annotate(f"$x_{t}$", (x, -1.05), ha="center")
+        ax.annotate(f"$\\mathcal{{L}}_{t}$", (x, 1.5), ha="center")
+        ax.annotate(f"$h_{t - 1}$", (x - 0.72, 0.6), ha="center", fontsize=10)
+    back = dict(color=ORANGE)
+    last, early = 1.9 + 1.45 * 4, 1.9 + 1.45 * 2
+    _arrow(ax, (last + 0.16, 1.35), (last + 0.16, 0.72), **back)
+    for t in (4, 3):
+        x = 1.9 + 1.45 * t
+        _arrow(ax, (x - 0.4, 0.1), (x - 1.05, 0.1), **back)
+    ax.annotate("$U$", (early + 0.05, 0.07), color=ORANGE, ha="center", fontsize=13)
+    ax.set(xlim=(-0.4, 8.4), ylim=(-1.3, 1.9), aspect="equal")
+    ax.axis("off")
+    alt = (
+        "Left: one cell with an input x, an output h and a loop from itself to itself. Right, after an "
+        "equals sign: the same cell drawn four times; each reads one x, has a loss above it and hands "
+        "its state h to the next. An orange path runs from the fourth loss down into its cell and back "
+        "through the third cell to the weight U of the second."
+    )
+    return fig, alt
+
+
+def _cell(ax, x):
+    box = FancyBboxPatch(
+        (x - 0.32, 0.04),
+        0.64,
+        0.6,
+        boxstyle="round,pad=0.04",
+        facecolor=BLUE,
+        alpha=0.3,
+        edgecolor="none",
+    )
+    ax.add_patch(box)
+
+
+def _arrow(ax, start, end, color=figures.INK):
+    style = dict(arrowstyle="-|>", color=color, linewidth=1.5, shrinkA=0, shrinkB=0)
     ax.annotate("", end, start, arrowprops=style)
 
 
-def main():
+PICTURES = {"02-recurrence": unrolled, "08-prediction": framing}
+
+
+def draw(folder):
+    """The picture of the chapter in `folder` as SVG text."""
     figures.use_style()
-    for folder, draw in {"08-prediction": framing}.items():
-        fig, alt = draw()
-        path = CHAPTERS / folder / f"{draw.__name__}.svg"
-        path.write_text(figures.to_svg(fig, alt), encoding="utf8")
-        plt.close(fig)
+    fig, alt = PICTURES[folder]()
+    svg = figures.to_svg(fig, alt)
+    plt.close(fig)
+    return svg
+
+
+def main():
+    for folder, picture in PICTURES.items():
+        path = CHAPTERS / folder / f"{picture.__name__}.svg"
+        path.write_text(draw(folder), encoding="utf8")
         print(path.relative_to(CHAPTERS.parent))
 
 
