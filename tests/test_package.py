@@ -4,6 +4,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -127,16 +128,18 @@ def is_property(value):
     return isinstance(value, property)
 
 
-def test_the_reference_shows_what_the_engines_export():
-    torchs_own = {
-        name for name in T.__all__ if not getattr(T, name).__module__.startswith("lstm_lib")
-    }
-    assert {f"lstm_lib.numpy.{name}" for name in N.__all__} <= PUBLIC.keys()
-    assert {
-        f"lstm_lib.torch.{name}" for name in T.__all__ if name not in torchs_own
-    } <= PUBLIC.keys()
+@pytest.mark.parametrize("module", reference.shown_modules())
+def test_the_reference_shows_all_that_a_module_exports(module):
+    module = import_module(module)
+    exported = (getattr(module, name) for name in getattr(module, "__all__", ()))
+    ours = [x for x in exported if callable(x) and not x.__module__.startswith("torch")]
+    assert [thing for thing in ours if thing not in list(PUBLIC.values())] == []
+
+
+def test_the_reference_says_what_is_torchs_own():
     page = (reference.API / "torch.md").read_text(encoding="utf-8")
-    assert all(f"`{name}`" in page for name in torchs_own)
+    own = [name for name in T.__all__ if getattr(T, name).__module__.startswith("torch")]
+    assert len(own) > 10 and [name for name in own if f"`{name}`" not in page] == []
 
 
 def test_the_reference_shows_every_part_of_the_library():

@@ -121,7 +121,7 @@ GATE_ORDERS = {
         "nnx.SimpleCell": CellLayout("RNN", _PLAIN, _PLAIN, _FUSED, _ONE_BIAS_ON_I, "h"),
     },
 }
-"""Library, then cell, then its :class:`lstm_lib.convert.CellLayout`.
+"""Library, then cell, then its :class:`~lstm_lib.convert.gate_orders.CellLayout`.
 
 H is the hidden size, I the width of the input, n the number of blocks, D the number of directions.
 ``lstm_lib`` stores its weights as torch does.
