@@ -253,6 +253,12 @@ def test_the_picture_of_a_chapter_is_the_one_that_is_drawn(folder):
     assert same_picture(tool.draw(folder), stored.read_text("utf8"))
 
 
+@pytest.mark.parametrize("name", load("draw_cell").PICTURES)
+def test_the_pictures_of_the_cell_are_those_that_are_drawn(name):
+    tool = load("draw_cell")
+    assert same_picture(tool.draw(name), (tool.CHAPTER / f"{name}.svg").read_text("utf8"))
+
+
 def test_another_picture_is_noticed():
     tool = load("draw_chapters")
     svg = tool.draw("08-prediction")

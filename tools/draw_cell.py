@@ -1,0 +1,100 @@
+"""Draw the pictures of chapter 4, the cell's step and the explorer's still figure, in the book's figure style.
+
+    .venv/bin/python tools/draw_cell.py
+
+Each picture is one function here and one SVG beside the chapter's page.
+"""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")
+import numpy as np
+from matplotlib import pyplot as plt
+
+from lstm_lib import figures
+from lstm_lib.equations import lstm_gates, lstm_step
+
+CHAPTER = Path(__file__).resolve().parent.parent / "chapters" / "04-lstm-cell"
+BLUE, ORANGE = figures.COLOURS[0], figures.COLOURS[1]
+
+
+def step():
+    """One step of four units, each of which carries out one of four instructions, as rows of bars."""
+    before = np.array([[0.8, 0.8, 0.8, 0.8]])
+    gates = {"i": [-50, 50, 50, -50], "f": [50, -50, 50, -50], "o": [50, 50, -50, 50]}
+    a = np.concatenate([gates["i"], gates["f"], np.full(4, np.arctanh(-0.5)), gates["o"]])[None]
+    now = lstm_gates(a, before)
+    rows = [
+        [("c_{t-1}", before), (r"\odot", None), ("f_t", now.f), ("+", None), ("g_t", now.g)]
+        + [(r"\odot", None), ("i_t", now.i), ("=", None), ("c_t", now.c)],
+        [(r"\tanh c_t", now.tanh_c), (r"\odot", None), ("o_t", now.o), ("=", None), ("h_t", now.h)],
+    ]
+    fig, axes = plt.subplots(2, 1, figsize=(6.4, 3.6))
+    for ax, terms in zip(axes, rows, strict=True):
+        left = 0.0
+        for symbol, values in terms:
+            if values is None:
+                ax.annotate(f"${symbol}$", (left, 0), ha="center", va="center", fontsize=18)
+                left += 0.5
+                continue
+            color = ORANGE if symbol[0] in "c\\h" else BLUE
+            ax.bar(left + 0.4 * np.arange(4), values[0], width=0.3, color=color)
+            ax.plot([left - 0.25, left + 1.45], [0, 0], color=figures.INK, linewidth=1)
+            for k in range(4):
+                ax.annotate(f"{k + 1}", (left + 0.4 * k, -1.15), ha="center", fontsize=12)
+            ax.annotate(f"${symbol}$", (left + 0.6, 1.2), ha="center", color=color, fontsize=18)
+            left += 1.75
+        ax.set(xlim=(-0.4, 10.6), ylim=(-1.35, 1.75))
+        ax.axis("off")
+    alt = (
+        "Four units, one step, as bars. All hold 0.8 before, and the candidate is minus one half. Unit 1 "
+        "keeps 0.8, unit 2 is overwritten with minus one half, unit 3 holds the sum, 0.3, and unit 4 nothing. "
+        "Below, the tanh of the new state times the output gate, shut for unit 3, gives the hidden state."
+    )
+    return fig, alt
+
+
+def explorer():
+    """The first setting of the explorer: one unit, first bracket, all weights one."""
+    weights = [np.ones((4, 1)), 4 * np.ones((4, 1)), np.ones(4)]
+    now = lstm_step(np.ones((1, 1)), np.zeros((1, 1)), np.zeros((1, 1)), *weights)
+    words = "forget gate", "input gate", "candidate", "cell state", "output gate", "hidden state"
+    fig, ax = plt.subplots(figsize=(6.4, 3.0), subplot_kw=dict(xlim=(-2.4, 1.45), ylim=(5.6, -0.6)))
+    for k, (symbol, name) in enumerate(zip("figcoh", words, strict=True)):
+        color, low = ORANGE if symbol in "ch" else BLUE, -1 if symbol in "gch" else 0
+        value = getattr(now, symbol).item()
+        ax.plot([low, 1], [k, k], color=figures.INK, alpha=0.3, linewidth=10, solid_capstyle="butt")
+        ax.barh(k, value, height=0.45, color=color)
+        ax.annotate(f"${symbol}_t$ {name}", (-1.15, k), ha="right", va="center")
+        ax.annotate(f"{value:.4f}", (1.4, k), ha="right", va="center")
+    ax.plot([0, 0], [-0.5, 5.5], color=figures.INK, linewidth=1)
+    ax.axis("off")
+    shown = ", ".join(
+        f"{n} {getattr(now, k).item():.4f}" for k, n in zip("figcoh", words, strict=True)
+    )
+    return fig, f"The first step of the cell with all weights one, as bars. {shown.capitalize()}."
+
+
+PICTURES = {"step": step, "explorer": explorer}
+
+
+def draw(name):
+    """One of the pictures as SVG text."""
+    figures.use_style()
+    fig, alt = PICTURES[name]()
+    svg = figures.to_svg(fig, alt)
+    plt.close(fig)
+    return svg
+
+
+def main():
+    for name in PICTURES:
+        path = CHAPTER / f"{name}.svg"
+        path.write_text(draw(name), encoding="utf8")
+        print(path.relative_to(CHAPTER.parent.parent))
+
+
+if __name__ == "__main__":
+    main()
