@@ -253,9 +253,12 @@ def test_the_picture_of_a_chapter_is_the_one_that_is_drawn(folder):
     assert same_picture(tool.draw(folder), stored.read_text("utf8"))
 
 
-@pytest.mark.parametrize("name", load("draw_cell").PICTURES)
-def test_the_pictures_of_the_cell_are_those_that_are_drawn(name):
-    tool = load("draw_cell")
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [("draw_gradients", "message"), ("draw_cell", "step"), ("draw_cell", "explorer")],
+)
+def test_the_pictures_with_a_program_of_their_own_are_those_that_are_drawn(program, name):
+    tool = load(program)
     assert same_picture(tool.draw(name), (tool.CHAPTER / f"{name}.svg").read_text("utf8"))
 
 

@@ -248,10 +248,11 @@ class Recurrent(MaskSource, nn.Module):
 
     def _steps(self, x, states, weights, valid, masks):
         """The product with the input for all steps, then the loop over time."""
-        from_input = self._from_input(x, weights)
+        # unbind: the derivative of indexing a step alone is as large as all steps together
+        from_input = self._from_input(x, weights).unbind()
         outputs = []
-        for t in range(len(x)):
-            new = self._step(from_input[t], states, weights, masks.of_steps(t))
+        for t, part in enumerate(from_input):
+            new = self._step(part, states, weights, masks.of_steps(t))
             if valid is not None:
                 pairs = zip(new, states, strict=True)
                 new = tuple(torch.where(valid[t], after, before) for after, before in pairs)
