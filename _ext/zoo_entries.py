@@ -1,7 +1,14 @@
-"""Sphinx extension: the bugs of one part of the zoo, each with its code and what was measured.
+"""Sphinx extension: the zoo's bugs, in one table and each with its code and what was measured.
+
+```{zoo-table} bugs
+```
+
+lists all bugs, `kinds` instead what an implementation of each kind is; and
 
 ```{zoo-entries} steps
 ```
+
+shows those of one module of `lstm_lib.zoo`.
 """
 
 import inspect
@@ -10,6 +17,8 @@ from importlib import import_module
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
+
+from lstm_lib.zoo import BUGS, KINDS
 
 
 def lines_of_code(function):
@@ -44,9 +53,14 @@ def facts(bug):
     }
 
 
+def anchor(bug):
+    """The id of a bug's section."""
+    return bug.name.replace("_", "-")
+
+
 def entry(bug, shown):
     """A section for one bug; `shown` holds the right code that stands above already."""
-    section = nodes.section(ids=[bug.name.replace("_", "-")], names=[bug.name])
+    section = nodes.section(ids=[anchor(bug)], names=[bug.name])
     section += nodes.title("", bug.title)
     key = nodes.literal("", f'zoo.BUGS["{bug.name}"]')
     section += nodes.paragraph("", "", key, nodes.Text(f", an entry of the kind {bug.kind}."))
@@ -64,6 +78,36 @@ def entry(bug, shown):
     return section
 
 
+def table(head, widths, rows):
+    """A table of two columns, from texts and nodes."""
+
+    def row(*cells):
+        filled = (nodes.Text(cell) if isinstance(cell, str) else cell for cell in cells)
+        return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in filled))
+
+    columns = [nodes.colspec(colwidth=width) for width in widths]
+    body = nodes.tbody("", *(row(*cells) for cells in rows))
+    group = nodes.tgroup("", *columns, nodes.thead("", row(*head)), body, cols=2)
+    return nodes.table("", group)
+
+
+def overview(what):
+    """The table of all bugs, each with a link to its section, or of all kinds."""
+    if what == "kinds":
+        return table(("Kind", "Called as"), (20, 80), KINDS.items())
+    links = {b: nodes.reference("", b.title, refid=anchor(b), internal=True) for b in BUGS.values()}
+    return table(("Bug", "Looks like"), (35, 65), ((links[b], b.looks) for b in BUGS.values()))
+
+
+class ZooTable(SphinxDirective):
+    """``{zoo-table} bugs`` or ``{zoo-table} kinds``."""
+
+    required_arguments = 1
+
+    def run(self):
+        return [overview(self.arguments[0])]
+
+
 class ZooEntries(SphinxDirective):
     """``{zoo-entries} PART``: a section for each bug of a module of :mod:`lstm_lib.zoo`."""
 
@@ -77,5 +121,6 @@ class ZooEntries(SphinxDirective):
 
 def setup(app):
     """Register the directive."""
+    app.add_directive("zoo-table", ZooTable)
     app.add_directive("zoo-entries", ZooEntries)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

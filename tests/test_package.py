@@ -124,6 +124,14 @@ def test_every_public_method_is_documented(name):
                 assert value.__doc__, f"{name}.{attribute}"
 
 
+@pytest.mark.parametrize("name", PUBLIC)
+def test_attributes_are_described_one_by_one(name):
+    # Sphinx takes the first of two names for the type of the second
+    text = reference.sections(inspect.getdoc(PUBLIC[name])).get("Attributes", "")
+    heads = [line.partition(" : ")[0] for line in text.splitlines() if line[:1].strip()]
+    assert [head for head in heads if "," in head] == []
+
+
 def is_property(value):
     return isinstance(value, property)
 

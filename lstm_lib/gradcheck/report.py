@@ -19,8 +19,10 @@ class GradientError:
         Largest difference, relative to the largest entry of either array.
     index : tuple of int
         Where the largest difference is.
-    claimed, measured : float
-        The two values there.
+    claimed : float
+        What ``backward`` says there.
+    measured : float
+        What the judge says there.
     where : str
         The index in words: row, column, gate and unit.
     """

@@ -88,8 +88,9 @@ class LSTM(Recurrent):
 
     References
     ----------
-    Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000; Werbos 1990 for
-    backpropagation through time.
+    S. Hochreiter, J. Schmidhuber, Long short-term memory, Neural Computation 9(8), 1997; F. Gers,
+    J. Schmidhuber, F. Cummins, Learning to forget, Neural Computation 12(10), 2000; P. Werbos,
+    Backpropagation through time: what it does and how to do it, Proceedings of the IEEE 78(10), 1990.
 
     Examples
     --------

@@ -14,9 +14,6 @@ loss of sure and right answers among 3 classes: 0.5514 with the bug, 0 without
 BROKEN: A sure and right answer costs nothing. Sure and right about 3 classes, it costs 0.551.
 >>> print(bug.check(bug.correct))
 holds: A sure and right answer costs nothing.
-
-All entries; "tutorials" are those that the course grew out of.
-
 """
 
 from types import MappingProxyType
@@ -30,20 +27,3 @@ BUGS = MappingProxyType(
     {bug.name: bug for part in (steps, gradients, sequences, training, data) for bug in part.BUGS}
 )
 """All bugs by name."""
-
-
-def _table(widths, *rows):
-    """Rows of text as a table in reStructuredText; the first row is the head."""
-    lines = [".. list-table::", "   :header-rows: 1", f"   :widths: {widths}", ""]
-    for row in rows:
-        lines += [f"   {'  -' if k else '* -'} {cell}" for k, cell in enumerate(row)]
-    return "\n".join(lines) + "\n\n"
-
-
-__doc__ += _table(
-    "34 36 30",
-    ("Bug, and where it was seen", "Looks like", "Caught by"),
-    *((f"``{b.name}``: {b.title}. *{b.seen}*", b.looks, b.promise) for b in BUGS.values()),
-)
-__doc__ += "What an implementation of each kind is, for checking your own:\n\n"
-__doc__ += _table("20 80", ("Kind", "Called as"), *KINDS.items())

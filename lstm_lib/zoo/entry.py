@@ -60,8 +60,10 @@ class Symptom(NamedTuple):
     ----------
     quantity : str
         What was measured.
-    broken, correct : float
-        Its value with the bug and without.
+    broken : float
+        Its value with the bug.
+    correct : float
+        Its value without.
     """
 
     quantity: str
@@ -83,13 +85,22 @@ class Bug:
     kind : str
         What sort of code it lives in, a key of :data:`lstm_lib.zoo.entry.KINDS`. All implementations of one
         kind are called alike, so the checks of a kind serve your own code too.
-    title, wrong, looks, seen, fix : str
-        What it is called, what is wrong in the code, how it looks from outside, where it was seen,
-        and what to do.
+    title : str
+        What it is called.
+    wrong : str
+        What is wrong in the code.
+    looks : str
+        How it looks from outside.
+    seen : str
+        Where it was seen.
+    fix : str
+        What to do.
     promise : str
         The property that its check tests.
-    broken, correct : callable
-        Both implementations.
+    broken : callable
+        The wrong implementation.
+    correct : callable
+        The right one.
     quantity : str
         What :meth:`symptom` measures.
     judge : callable
