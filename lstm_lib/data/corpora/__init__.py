@@ -6,8 +6,10 @@ dependencies and never imported: only the file is read, and only if its SHA-256 
 one that the book was written with. `DISTRIBUTIONS` and ``requirements-data.txt`` name the
 same versions.
 
-    install("vega_datasets")     does nothing where it is installed
-    stocks_monthly()             a data set; each has its loader
+``install("vega_datasets")``
+    does nothing where it is installed
+``stocks_monthly()``
+    a data set; each has its loader
 
 Where a data set has a part to learn from and a part to be judged by, its loader divides it
 so that the one tells nothing of the other: a `Split` of the records, or a `Table` of a

@@ -69,7 +69,7 @@ def grocery_baskets():
 
     A network has to beat a household's habits. Of the categories in the last basket of the
     2,157 households with ten baskets or more, the ten that a household bought most often
-    before hold 0.38 (`lstm_lib.data.metrics.recall_at_k`), and the ten that all bought most
+    before hold 0.38 (:func:`~lstm_lib.data.metrics.classes.recall_at_k`), and the ten that all bought most
     often 0.29.
 
     Reading takes the small library arro3, which is installed with

@@ -124,7 +124,7 @@ def draw_character(sign, font="DejaVuSans", size=32):
 def canvases(digits, count, *, rng, most=3):
     """Put digits in a row on dark canvases; the caption is their names.
 
-    Give it the digits of one part of `lstm_lib.data.corpora.mnist_digits`, so that no picture of
+    Give it the digits of one part of :func:`~lstm_lib.data.corpora.digits.mnist_digits`, so that no picture of
     the test part is seen in training.
 
     Parameters

@@ -1,8 +1,11 @@
 """How good a result is: one definition for every number that the book shows.
 
-    forecasts   errors of a forecast in its unit, intervals and how sure we are of them
-    classes     right and wrong answers, ranking, and whether confidence is deserved
-    texts       likelihood per symbol, overlap of texts, distance between sequences
+``forecasts``
+    errors of a forecast in its unit, intervals and how sure we are of them
+``classes``
+    right and wrong answers, ranking, and whether confidence is deserved
+``texts``
+    likelihood per symbol, overlap of texts, distance between sequences
 
 Where a well-kept library has the metric, it computes it: scikit-learn, sacrebleu and
 rapidfuzz, which load when they are needed. Each function says what its number means, in
