@@ -27,12 +27,12 @@ def step():
     a = np.concatenate([gates["i"], gates["f"], np.full(4, np.arctanh(-0.5)), gates["o"]])[None]
     now = lstm_gates(a, before)
     rows = [
-        [("c_{t-1}", before), (r"\odot", None), ("f_t", now.f), ("+", None), ("g_t", now.g)]
-        + [(r"\odot", None), ("i_t", now.i), ("=", None), ("c_t", now.c)],
-        [(r"\tanh c_t", now.tanh_c), (r"\odot", None), ("o_t", now.o), ("=", None), ("h_t", now.h)],
+        [("f_t", now.f), (r"\odot", None), ("c_{t-1}", before), ("+", None), ("i_t", now.i)]
+        + [(r"\odot", None), ("g_t", now.g), ("=", None), ("c_t", now.c)],
+        [("o_t", now.o), (r"\odot", None), (r"\tanh c_t", now.tanh_c), ("=", None), ("h_t", now.h)],
     ]
-    fig, axes = plt.subplots(2, 1, figsize=(6.4, 3.6))
-    for ax, terms in zip(axes, rows, strict=True):
+    fig, axes = plt.subplots(2, 1, figsize=(6.4, 4.2))
+    for ax, terms, gap, digits in zip(axes, rows, (0.47, 0.7), (1, 2), strict=True):
         left = 0.0
         for symbol, values in terms:
             if values is None:
@@ -40,20 +40,31 @@ def step():
                 left += 0.5
                 continue
             color = ORANGE if symbol[0] in "c\\h" else BLUE
-            ax.bar(left + 0.4 * np.arange(4), values[0], width=0.3, color=color)
-            ax.plot([left - 0.25, left + 1.45], [0, 0], color=figures.INK, linewidth=1)
-            for k in range(4):
-                ax.annotate(f"{k + 1}", (left + 0.4 * k, -1.15), ha="center", fontsize=12)
-            ax.annotate(f"${symbol}$", (left + 0.6, 1.2), ha="center", color=color, fontsize=18)
-            left += 1.75
-        ax.set(xlim=(-0.4, 10.6), ylim=(-1.35, 1.75))
+            ax.bar(left + gap * np.arange(4), values[0], width=0.3, color=color)
+            ax.plot([left - 0.25, left + 3 * gap + 0.25], [0, 0], color=figures.INK, linewidth=1)
+            for k, value in enumerate(values[0]):
+                side = 1 if value >= 0 else -1
+                spot, end = (left + gap * k, value + 0.08 * side), "bottom" if side > 0 else "top"
+                ax.annotate(_short(value, digits), spot, ha="center", va=end, fontsize=9)
+                ax.annotate(f"{k + 1}", (left + gap * k, -1.35), ha="center", fontsize=12)
+            middle = left + 1.5 * gap
+            ax.annotate(f"${symbol}$", (middle, 1.65), ha="center", color=color, fontsize=18)
+            left += 3 * gap + 0.55
+        ax.set(xlim=(-0.4, 11.4), ylim=(-1.5, 2.2))
         ax.axis("off")
     alt = (
-        "Four units, one step, as bars. All hold 0.8 before, and the candidate is minus one half. Unit 1 "
-        "keeps 0.8, unit 2 is overwritten with minus one half, unit 3 holds the sum, 0.3, and unit 4 nothing. "
-        "Below, the tanh of the new state times the output gate, shut for unit 3, gives the hidden state."
+        "Four units, one step, as bars with their values. All hold 0.8 before, and the candidate is minus "
+        "one half. Unit 1 keeps 0.8, unit 2 is overwritten with minus one half, unit 3 holds the sum, 0.3, "
+        "and unit 4 nothing. Below, the tanh of the new state times the output gate, shut for unit 3, gives "
+        "the hidden state."
     )
     return fig, alt
+
+
+def _short(value, digits):
+    """A number as a label, without the zero before the point: .8, −.5, 1."""
+    text = f"{value:.{digits}f}".rstrip("0").rstrip(".")
+    return text.replace("0.", ".").replace("-", "−")
 
 
 def explorer():

@@ -39,8 +39,8 @@
     "all zeros": setting(1, 0, 1, {}),
     keep: register(10, -10, 0.7),
     overwrite: register(-10, 10, 0.7),
+    "add (counter)": register(10, 10, 0),
     clear: register(-10, -10, 0.7),
-    counter: register(10, 10, 0),
   };
 
   const sigmoid = (a) => 0.5 + 0.5 * Math.tanh(0.5 * a);
@@ -118,7 +118,7 @@
 
     const speak = () => {
       const now = step(values);
-      live.textContent = `Step ${past.length}: keeps ${show(100 * now.f, 0)} % of the memory, writes ` +
+      live.textContent = `Step ${past.length}, x = ${show(values.x, 2)}: keeps ${show(100 * now.f, 0)} % of the memory, writes ` +
         `${show(100 * now.i, 0)} % of the candidate ${show(now.g, 2)}. The cell state goes from ` +
         `${show(values.c, 2)} to ${show(now.c, 2)}; ${show(100 * now.o, 0)} % of its tanh is shown, ${show(now.h, 2)}.`;
     };

@@ -112,7 +112,9 @@ def test_both_ends_of_every_slider_are_finite(page):
         assert_shows(page, expected(ends))
 
 
-@pytest.mark.parametrize("name", ["all ones", "all zeros", "keep", "overwrite", "clear", "counter"])
+@pytest.mark.parametrize(
+    "name", ["all ones", "all zeros", "keep", "overwrite", "add (counter)", "clear"]
+)
 def test_presets_give_the_numbers_of_the_library(page, name):
     move(page, {"x": -1.3, "bf": 3.3})
     press(page, name)
@@ -132,7 +134,7 @@ def test_next_step_goes_through_the_worked_example(page):
 
 
 def test_the_counter_counts(page):
-    press(page, "counter")
+    press(page, "add (counter)")
     for x in "(()))"[1:]:
         press(page, "next step, x = 1" if x == "(" else "next step, x = −1")
     assert shown(page)["c"] == pytest.approx(-np.tanh(1), abs=2e-3)
@@ -181,12 +183,12 @@ def test_no_script_complains(page):
 
 def test_what_has_changed_is_spoken(page):
     live = page.locator(".cell-explorer output[aria-live=polite]")
-    press(page, "counter")
+    press(page, "add (counter)")
     before = live.text_content()
     move(page, {"x": -1.0})
     after = live.text_content()
     assert before != after
-    assert "from 0.00 to −0.76" in after
+    assert "x = −1.00" in after and "from 0.00 to −0.76" in after
 
 
 def test_without_javascript_there_is_a_still_figure(chromium, address):
