@@ -166,7 +166,13 @@ def make_targets() -> set[str]:
 
 @pytest.mark.parametrize(
     "name",
-    ["README.md", "book/intro.md", ".ci/run", *(str(w.relative_to(ROOT)) for w in WORKFLOWS)],
+    [
+        "README.md",
+        "book/intro.md",
+        "book/how-to-use.md",
+        ".ci/run",
+        *(str(w.relative_to(ROOT)) for w in WORKFLOWS),
+    ],
 )
 def test_commands_that_are_named_exist(name):
     text = (ROOT / name).read_text(encoding="utf-8")

@@ -255,7 +255,12 @@ def test_the_picture_of_a_chapter_is_the_one_that_is_drawn(folder):
 
 @pytest.mark.parametrize(
     ("program", "name"),
-    [("draw_gradients", "message"), ("draw_cell", "step"), ("draw_cell", "explorer")],
+    [
+        ("draw_gradients", "message"),
+        ("draw_cell", "step"),
+        ("draw_cell", "explorer"),
+        ("draw_paths", "paths"),
+    ],
 )
 def test_the_pictures_with_a_program_of_their_own_are_those_that_are_drawn(program, name):
     tool = load(program)

@@ -1,8 +1,10 @@
 """The book's own Sphinx extensions, on a book of three pages."""
 
+import doctest
 import io
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import nbformat
@@ -17,7 +19,7 @@ CONF = f"""
 import sys
 sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "_ext")!r}]
 project = "Small"
-extensions = ["myst_nb", "claims", "corpora_table", "figure_alt"]
+extensions = ["myst_nb", "claims", "corpora_table", "figure_alt", "notebook_figure", "reading"]
 nb_execution_mode = "off"
 nitpicky = True
 """
@@ -164,3 +166,51 @@ def test_the_table_of_data_sets_is_the_catalogue(book):
     assert kinds == sorted(
         kinds, key="prediction: classification: generation: transduction:".split().index
     )
+
+
+FIGURE = "```{{notebook-figure}} 01-a/{}\n:says: {}\n```\n"
+
+
+def test_the_figure_of_a_notebook_stands_on_another_page(book):
+    book.write("index.md", INDEX + FIGURE.format("tiny", "A line"))
+    assert book.build() == ""
+    image = book.page("index").select_one("img[alt^='A line']")
+    assert image["alt"] == "A line that rises & falls"
+    assert (book.out / image["src"]).read_text("utf8").startswith("<svg")
+    book.store(notebook(WINS, AGREE, title="<title>A line that stays</title>"))
+    assert book.build() == ""
+    assert book.page("index").select_one("img")["alt"] == "A line that stays"
+
+
+@pytest.mark.parametrize(
+    ("figure", "message"),
+    [
+        (("absent", "A line"), "there is no notebook chapters/01-a/absent.ipynb"),
+        (("tiny", "A curve"), "0 figures of tiny.ipynb say 'A curve'; they say ['A line that"),
+    ],
+)
+def test_a_figure_that_is_not_there_is_a_warning(book, figure, message):
+    book.write("index.md", INDEX + FIGURE.format(*figure))
+    assert message in book.build()
+
+
+def test_reading_times_are_counted(book):
+    chapter = INDEX.replace("ledger\n", "chapters/01-a/index\nledger\n")
+    book.write("index.md", chapter + "```{reading-times}\n```\n")
+    book.write("chapters/01-a/index.md", "# First\n\n" + 1199 * "word " + "\n")
+    assert book.build() == ""
+    # 1201 words in the prose, 2 in the notebook, and its one line of code
+    row = ["First", "1", "1,203", "1", "10 min"]
+    assert [td.get_text(strip=True) for td in book.page("index")("td")] == row
+    folded = notebook(WINS, AGREE)
+    folded.cells[1].metadata["tags"] = ["hide-input"]
+    book.store(folded)
+    assert book.build() == ""
+    assert [td.get_text(strip=True) for td in book.page("index")("td")][3] == "0"
+
+
+def test_the_examples_in_an_extension_hold():
+    sys.path.insert(0, str(ROOT / "_ext"))
+    import reading
+
+    assert doctest.testmod(reading) == (0, 4)
