@@ -28,6 +28,7 @@ BOUNDS = {
     "output_without_tanh": lambda broken, correct: broken > 100 and correct <= 1,
     "missing_gate_derivative": lambda broken, correct: broken > 1.5 and correct == 1,
     "dropped_cell_gradient": lambda broken, correct: broken < 1e-10 and correct > 1e-3,
+    "undamped_cell_gradient": lambda broken, correct: broken > 0.1 and correct < 1e-3,
     "dropped_hidden_gradient": lambda broken, correct: broken > 0.05 and correct == 0,
     "forgotten_tanh": lambda broken, correct: broken > 2 and correct == 1,
     "overwritten_gradient": lambda broken, correct: broken < 3 and correct > 5,

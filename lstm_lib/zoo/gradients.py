@@ -110,6 +110,15 @@ class DroppedCellGradient(Stepwise):
         return da, np.zeros_like(dc_before)
 
 
+class UndampedCellGradient(Stepwise):
+    """The derivative by the cell state goes to the step before as if the forget gate were 1."""
+
+    def gates_backward(self, dh, dc, step, c):
+        """The right derivative, with dc where dc * f belongs."""
+        da, _ = super().gates_backward(dh, dc, step, c)
+        return da, dc + dh * step.o * (1 - step.tanh_c**2)
+
+
 class DroppedHiddenGradient(Stepwise):
     """The derivative by the hidden state is not handed to the step before."""
 
@@ -214,9 +223,14 @@ def _forget_gradient_size(implementation, rng):
     return np.linalg.norm(claimed[rows]) / np.linalg.norm(true[rows])
 
 
-def _reach(implementation, rng):
-    dx = _gradients(implementation, rng, 30, forget_bias=5.0)["x"]
-    return np.linalg.norm(dx[0]) / np.linalg.norm(dx[-1])
+def _reach(forget_bias):
+    """The gradient at the first of 30 inputs over that at the last."""
+
+    def measure(implementation, rng):
+        dx = _gradients(implementation, rng, 30, forget_bias)["x"]
+        return np.linalg.norm(dx[0]) / np.linalg.norm(dx[-1])
+
+    return measure
 
 
 def _relative_error(name):
@@ -280,7 +294,23 @@ BUGS = (
         correct=Stepwise,
         quantity="gradient at the first of 30 inputs over that at the last, with a forget bias of 5",
         judge=_disagrees_with_the_complex_step,
-        measure=_reach,
+        measure=_reach(forget_bias=5.0),
+    ),
+    Bug(
+        name="undamped_cell_gradient",
+        kind="backward",
+        title="No forget gate on the way back",
+        wrong="The step before gets dc where dc * f belongs.",
+        looks="The gradient does not fade on its way back, however far the forget gates are shut: what the "
+        "cell has forgotten is still blamed.",
+        promise=_PROMISE,
+        seen="Common.",
+        fix="What was multiplied by f on the way forward is multiplied by f on the way back.",
+        broken=UndampedCellGradient,
+        correct=Stepwise,
+        quantity="gradient at the first of 30 inputs over that at the last, with a forget bias of 0",
+        judge=_disagrees_with_the_complex_step,
+        measure=_reach(forget_bias=0.0),
     ),
     Bug(
         name="dropped_hidden_gradient",
