@@ -89,20 +89,20 @@ def unrolled():
         _arrow(ax, (x - 1.05, 0.45), (x - 0.4, 0.45))
         ax.annotate(f"$x_{t}$", (x, -1.05), ha="center")
         ax.annotate(f"$\\mathcal{{L}}_{t}$", (x, 1.5), ha="center")
-        ax.annotate(f"$h_{t - 1}$", (x - 0.72, 0.6), ha="center", fontsize=10)
-    back = dict(color=ORANGE)
+        ax.annotate(f"$h_{t}$", (x - 0.2, 0.95), ha="center", fontsize=10)
+    ax.annotate("$h_0$", (2.63, 0.6), ha="center", fontsize=10)
     last, early = 1.9 + 1.45 * 4, 1.9 + 1.45 * 2
-    _arrow(ax, (last + 0.16, 1.35), (last + 0.16, 0.72), **back)
+    _arrow(ax, (last + 0.16, 1.35), (last + 0.16, 0.72), color=ORANGE)
     for t in (4, 3):
         x = 1.9 + 1.45 * t
-        _arrow(ax, (x - 0.4, 0.1), (x - 1.05, 0.1), **back)
+        _arrow(ax, (x - 0.4, 0.1), (x - 1.05, 0.1), color=ORANGE)
     ax.annotate("$U$", (early + 0.05, 0.07), color=ORANGE, ha="center", fontsize=13)
     ax.set(xlim=(-0.4, 8.4), ylim=(-1.3, 1.9), aspect="equal")
     ax.axis("off")
     alt = (
         "Left: one cell with an input x, an output h and a loop from itself to itself. Right, after an "
-        "equals sign: the same cell drawn four times; each reads one x, has a loss above it and hands "
-        "its state h to the next. An orange path runs from the fourth loss down into its cell and back "
+        "equals sign: the same cell drawn four times; each reads one x, hands its state h on to the "
+        "next cell and up to a loss. An orange path runs from the fourth loss down into its cell and back "
         "through the third cell to the weight U of the second."
     )
     return fig, alt
