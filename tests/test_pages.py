@@ -53,20 +53,29 @@ def test_a_disordered_glossary_is_noticed(change, message):
     assert message in "\n".join(disorder(GLOSSARY.replace(*change, 1)))
 
 
-def gaps(text):
-    """What is wrong with the table of topics."""
+def standing():
+    """The numbers of the chapters that are in the book."""
+    toc = (ROOT / "_toc.yml").read_text("utf8")
+    return {int(number) for number in re.findall(r"chapters/(\d\d)-[\w-]+/index", toc)}
+
+
+def gaps(text, chapters=frozenset()):
+    """What is wrong with the table of topics, when these chapters stand."""
     rows = re.findall(r"^\| (\d+) \| .+? \| ([\d, ]+) \| (.+) \|$", text, re.M)
     found = [] if [int(row[0]) for row in rows] == [*range(1, TOPICS + 1)] else ["a row is missing"]
-    for number, _, where in rows:
+    for number, of, where in rows:
         targets = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", where)]
         if not targets and "to come" not in where:
             found.append(f"row {number} leads nowhere")
+        for chapter in chapters & set(map(int, of.split(","))):
+            if f"/chapters/{chapter:02d}-" not in where:
+                found.append(f"row {number} has no link into chapter {chapter}, which stands")
         found += [f"{t}: no such file" for t in targets if not (ROOT / "book" / t).is_file()]
     return found
 
 
 def test_every_topic_has_its_place():
-    assert gaps(COVERAGE) == []
+    assert gaps(COVERAGE, standing()) == []
 
 
 @pytest.mark.parametrize(
@@ -79,3 +88,8 @@ def test_every_topic_has_its_place():
 )
 def test_a_gap_is_noticed(change, message):
     assert message in "\n".join(gaps(COVERAGE.replace(*change, 1)))
+
+
+def test_a_chapter_that_no_row_links_to_is_noticed():
+    assert gaps(COVERAGE, {22}) == gaps(COVERAGE)
+    assert "row 3 has no link into chapter 2" in gaps(COVERAGE.replace("02-", "92-"), {2})[0]

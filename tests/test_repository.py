@@ -180,6 +180,19 @@ def test_commands_that_are_named_exist(name):
     assert named <= make_targets()
 
 
+def test_the_readme_opens_every_notebook_in_colab(address):
+    """Each once; a new one is missed here before it is missed by a reader."""
+    pytest.importorskip("bs4")
+    from tests.site.checks import toc_pages
+
+    owner, name = address
+    start = f"https://colab.research.google.com/github/{owner}/{name}/blob/main/"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(re.escape(start) + r"([^)\s]+)", readme)
+    pages = [f"{page}.ipynb" for page in toc_pages(ROOT / "_toc.yml")]
+    assert sorted(listed) == sorted(page for page in pages if (ROOT / page).exists())
+
+
 def test_ci_runs_what_the_readme_says():
     text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert [c for c in ("make book", "make test", "make colab") if f"step {c}" not in text] == []
