@@ -4,8 +4,8 @@
 :says: Three strips over a string
 ```
 
-`says` is how the figure's alternative text begins. A notebook or figure that is not there is a warning,
-so that a build with -W fails. The page is read again when the notebook changes.
+`says` is how the figure's alternative text begins. A notebook or figure that is not there is a
+warning, so that a build with -W fails. The page is read again when the notebook changes.
 """
 
 import hashlib
@@ -54,7 +54,7 @@ class NotebookFigure(SphinxDirective):
         return [image]
 
     def write(self, svg):
-        """Write the figure beside what MyST-NB takes out of the notebooks; its path from the sources' root."""
+        """Write the figure beside the built pages; its path from the sources' root."""
         app = self.env.app
         folder = Path(app.outdir).parent / "notebook_figures"
         folder.mkdir(parents=True, exist_ok=True)

@@ -3,8 +3,8 @@
 ```{reading-times}
 ```
 
-is a table with a line for each chapter: words of prose, lines of code that are shown, notebooks, and
-the minutes that reading them takes.
+is a table with a line for each chapter: words of prose, lines of code that are shown, notebooks,
+and the minutes that reading them takes.
 """
 
 import json
@@ -43,7 +43,7 @@ class Count(NamedTuple):
 
 
 def count(path):
-    """Count a page: a notebook's prose and the code that is not folded away, or a page of Markdown."""
+    """Count a page: of a notebook the prose and the code that is not folded away."""
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".ipynb":
         return Count(0, words(text), 0)

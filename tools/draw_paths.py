@@ -34,9 +34,9 @@ PLACES = {
     14: ("Limits", 3, 4),
     15: ("Machines", 0, 0),
 }
-NEEDS = ((2, 3), (2, 4), (4, 5), (4, 6), (4, 12), (4, 13), (5, 7), (6, 9), (6, 10), (7, 15))
+NEEDS = ((2, 3), (2, 4), (3, 6), (4, 5), (4, 6), (4, 12), (4, 13), (5, 7), (6, 9), (6, 10), (7, 15))
 NEEDS += ((8, 14), (10, 11))
-HELPS = ((1, 2), (1, 8), (3, 6))
+HELPS = ((1, 2), (1, 8))
 STARTS = (1, 2, 8)
 WIDE, HIGH = 0.8, 0.6
 
@@ -63,10 +63,10 @@ def paths():
     ax.set(xlim=(-0.45, 3.45), ylim=(-0.4, 5.4))
     ax.axis("off")
     alt = (
-        "Fifteen chapters as boxes, with an arrow from each to those that need it. Chapter 2 leads to 3 and "
-        "4; 4 leads to 5, 6, 12 and 13; 5 to 7, and 7 to 15; 6 to 9 and 10, and 10 to 11; 8 to 14. Dashed "
-        "arrows, for what only helps, lead from 1 to 2 and to 8, and from 3 to 6. Chapters 1, 2 and 8, with a "
-        "coloured edge, need no other."
+        "Fifteen chapters as boxes, with an arrow from each to those that need it. Chapter 2 leads "
+        "to 3 and 4; 3 and 4 lead to 6; 4 to 5, 12 and 13; 5 to 7, and 7 to 15; 6 to 9 and 10, and "
+        "10 to 11; 8 to 14. Dashed arrows, for what only helps, lead from 1 to 2 and to 8. "
+        "Chapters 1, 2 and 8, with a coloured edge, need no other."
     )
     return fig, alt
 
