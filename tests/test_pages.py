@@ -46,7 +46,7 @@ def test_the_glossary_is_in_order():
         (("\nBPTT\n", "\nBatch\n"), "Batch twice"),
         (("\nbaseline\n", "\nbit\n"), "batch is out of order"),
         (("\nzoo\n", "\nace\n"), "ace stands under W"),
-        (("[See [The bug zoo]", "[Or [The bug zoo]"), "zoo does not say"),
+        (("[See [The ledger", "[Or [The ledger"), "ledger does not say"),
     ],
 )
 def test_a_disordered_glossary_is_noticed(change, message):
