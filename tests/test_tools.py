@@ -256,6 +256,8 @@ def test_the_picture_of_a_chapter_is_the_one_that_is_drawn(folder):
 @pytest.mark.parametrize(
     ("program", "name"),
     [
+        ("draw_sequences", "kinds"),
+        ("draw_sequences", "window"),
         ("draw_gradients", "message"),
         ("draw_cell", "step"),
         ("draw_cell", "explorer"),
