@@ -50,8 +50,7 @@ def framing():
         _arrow(bottom, (x, 0.05), (x, 0.48))
         bottom.annotate(f"$x_{k}$", (x, -0.2), ha="center")
         _arrow(bottom, (x - 0.64, 0.85), (x - 0.38, 0.85))
-        if k < 5:
-            bottom.annotate(f"$h_{k}, c_{k}$", (x + 0.5, 1.3), ha="center", fontsize=10)
+        bottom.annotate(f"$h_{k - 1}, c_{k - 1}$", (x - 0.5, 1.3), ha="center", fontsize=10)
     _arrow(bottom, (6.38, 0.85), (6.7, 0.85))
     bottom.annotate("$h_5$", (6.5, 1.3), ha="center", fontsize=10)
     _arrow(bottom, (7.02, 0.85), (7.5, 0.85))
