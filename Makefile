@@ -15,7 +15,7 @@ THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 QUIET := $(THREADS) TQDM_DISABLE=1
 # The code paths of an older x86 processor: what is printed must not depend on the newest instructions.
 OLDER_CPU := $(if $(filter x86_64 amd64,$(shell uname -m)),ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE OPENBLAS_CORETYPE=Prescott)
-NBVAL := $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=60 -n 2 --dist loadfile -q chapters
+NBVAL := $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=60 -n 2 --dist loadfile -q chapters book
 
 .DEFAULT_GOAL := help
 .PHONY: help env book test serve notebooks bench colab clean

@@ -4,8 +4,9 @@
     {bound}`...`                                              its condition, such as ≤ 0.45 °C
     {baseline}`...`                                           the baseline's value, with unit
 
-Each becomes a number that links to the claim in its notebook. An unknown notebook or
-claim is a warning, so that a build with -W fails. The directive
+Each becomes a number that links to the claim in its notebook. A notebook is named from
+``chapters/`` on; one of ``book/`` with its folder, as in ``book/myths#...``. An unknown
+notebook or claim is a warning, so that a build with -W fails. The directive
 
     ```{claims}
     ```
@@ -25,7 +26,6 @@ from sphinx.util.nodes import make_refnode
 from lstm_lib.claims import MIMETYPE, read_claims
 
 logger = logging.getLogger(__name__)
-CHAPTERS = "chapters/"
 
 
 class claim_link(nodes.Inline, nodes.TextElement):
@@ -44,6 +44,15 @@ VIEWS = {
 }
 
 
+def docname_of(notebook):
+    """The page that a notebook is, from the name that roles and directives give it.
+
+    >>> docname_of("04-lstm-cell/counter"), docname_of("book/myths")
+    ('chapters/04-lstm-cell/counter', 'book/myths')
+    """
+    return notebook if notebook.startswith("book/") else f"chapters/{notebook}"
+
+
 def claims_of(env, docname):
     """The claims stored in the notebook `docname`, which the current page depends on."""
     path = env.srcdir / f"{docname}.ipynb"
@@ -56,7 +65,7 @@ class ClaimRole(SphinxRole):
 
     def run(self):
         notebook, _, name = self.text.partition("#")
-        docname = CHAPTERS + notebook
+        docname = docname_of(notebook)
         try:
             known = claims_of(self.env, docname)
         except FileNotFoundError:

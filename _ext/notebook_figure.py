@@ -14,11 +14,10 @@ import os
 from html import unescape
 from pathlib import Path
 
+from claims import docname_of
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
-
-CHAPTERS = "chapters/"
 
 
 def figures_of(path):
@@ -39,10 +38,11 @@ class NotebookFigure(SphinxDirective):
     option_spec = {"says": directives.unchanged_required, "class": directives.class_option}
 
     def run(self):
-        path = Path(self.env.srcdir) / f"{CHAPTERS}{self.arguments[0]}.ipynb"
+        docname = docname_of(self.arguments[0])
+        path = Path(self.env.srcdir) / f"{docname}.ipynb"
         self.env.note_dependency(str(path))
         if not path.exists():
-            raise self.error(f"there is no notebook {CHAPTERS}{self.arguments[0]}.ipynb")
+            raise self.error(f"there is no notebook {docname}.ipynb")
         stored, start = figures_of(path), self.options.get("says", "")
         fitting = [alt for alt in stored if alt.startswith(start)]
         if len(fitting) != 1:

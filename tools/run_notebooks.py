@@ -1,6 +1,6 @@
 """Run notebooks from a fresh kernel each and store what they print, in one canonical form.
 
-    python tools/run_notebooks.py                     every notebook under chapters/
+    python tools/run_notebooks.py                     every notebook of the book
     python tools/run_notebooks.py a.ipynb b.ipynb     these
 
 A notebook is written only if it ran to its end, within the time limit, without writing to
@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = ("chapters", "book")  # a test holds the Makefile and the hooks to these
 LIMIT = 60.0  # seconds a notebook, on two cores
 QUIET = {
     "TQDM_DISABLE": "1",
@@ -36,9 +37,9 @@ class Refused(Exception):
     """A notebook that must not be stored, with the reason."""
 
 
-def chapter_notebooks(root=ROOT):
-    """Return every notebook of the chapters, sorted."""
-    found = (root / "chapters").rglob("*.ipynb")
+def book_notebooks(root=ROOT):
+    """Return every notebook of the book, sorted."""
+    found = (path for folder in FOLDERS for path in (root / folder).rglob("*.ipynb"))
     return sorted(path for path in found if ".ipynb_checkpoints" not in path.parts)
 
 
@@ -124,7 +125,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     sys.path.insert(0, str(ROOT))
     failed = 0
-    for path in options.notebooks or chapter_notebooks():
+    for path in options.notebooks or book_notebooks():
         try:
             if path.suffix != ".ipynb" or not path.is_file():
                 raise Refused("is not a notebook file")

@@ -3,6 +3,7 @@
 nbval passes over cells without stored outputs, so an emptied notebook would be green there.
 """
 
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -14,9 +15,10 @@ from lstm_lib.claims import MIMETYPE, Claim, read_claims
 
 ROOT = Path(__file__).parents[2]
 REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))["repository"]["url"]
-NOTEBOOKS = sorted(
-    path for path in (ROOT / "chapters").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts
-)
+_spec = importlib.util.spec_from_file_location("run_notebooks", ROOT / "tools" / "run_notebooks.py")
+runner = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(runner)
+NOTEBOOKS = runner.book_notebooks()
 
 LARGEST_OUTPUT = 400_000
 LONGEST_CELL = 30

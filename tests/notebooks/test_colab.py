@@ -1,4 +1,4 @@
-"""Each chapter notebook alone, as Colab runs it.
+"""Each notebook alone, as Colab runs it.
 
 A notebook is copied into an empty folder. Its kernel lives in a fresh environment that holds what
 Colab brings (numpy, torch, matplotlib, a kernel) and nothing of this project. The first cell installs

@@ -124,6 +124,19 @@ def test_the_ledger_notices_a_new_notebook(book):
     assert len(book.page("ledger").select("table.lstm-ledger")) == 2
 
 
+def test_a_notebook_of_the_books_own_folder_is_named_with_it(book):
+    (book.source / "book").mkdir()
+    shutil.copy(
+        book.source / "chapters" / "01-a" / "tiny.ipynb", book.source / "book" / "own.ipynb"
+    )
+    text = INDEX.replace("ledger\n", "book/own\nledger\n").replace("01-a/tiny#", "book/own#")
+    book.write("index.md", text)
+    assert book.build() == ""
+    links = book.page("index").select("a.lstm-number")
+    assert {link["href"] for link in links} == {"book/own.html#wins"}
+    assert len(book.page("ledger").select("table.lstm-ledger")) == 2
+
+
 @pytest.mark.parametrize(
     ("role", "message"),
     [

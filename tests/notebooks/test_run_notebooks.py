@@ -1,15 +1,12 @@
 """tools/run_notebooks.py stores a run that succeeded, the same bytes each time, and no other."""
 
-import importlib.util
-from pathlib import Path
+import re
 
 import nbformat
 import pytest
 
-ROOT = Path(__file__).parents[2]
-_spec = importlib.util.spec_from_file_location("run_notebooks", ROOT / "tools" / "run_notebooks.py")
-runner = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(runner)
+from tests.notebooks.hygiene import ROOT, runner
+from tests.site.checks import toc_pages
 
 CLAIM = "from lstm_lib.claims import claim\nclaim('a-third', 1 / 3, '<', 0.4)"
 BAR = "from tqdm import tqdm\nfor _ in tqdm(range(3)): pass"
@@ -69,6 +66,25 @@ def test_a_path_that_is_no_notebook(tmp_path, capsys):
     assert "is not a notebook file" in capsys.readouterr().err
 
 
-def test_all_chapters_by_default():
-    found = runner.chapter_notebooks()
+def test_all_notebooks_by_default():
+    found = runner.book_notebooks()
     assert ROOT / "chapters" / "08-prediction" / "stocks.ipynb" in found
+    assert ROOT / "book" / "myths.ipynb" in found
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern", "separator"),
+    [
+        ("Makefile", r"^NBVAL := .* -q (.*)$", " "),
+        (".github/workflows/weekly.yml", r"--nbval-lax(?s:.)*no:cacheprovider (.*)$", " "),
+        (".pre-commit-config.yaml", r"files: \^\((.*)\)/\.\*\\\.ipynb\$$", "|"),
+    ],
+)
+def test_what_runs_the_notebooks_knows_all_their_folders(file, pattern, separator):
+    (folders,) = re.findall(pattern, (ROOT / file).read_text("utf8"), re.MULTILINE)
+    assert tuple(folders.split(separator)) == runner.FOLDERS
+
+
+def test_every_notebook_of_the_table_of_contents_is_found():
+    pages = (ROOT / f"{name}.ipynb" for name in toc_pages(ROOT / "_toc.yml"))
+    assert {path for path in pages if path.exists()} <= set(runner.book_notebooks())

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tests.notebooks.hygiene import NOTEBOOKS
 from tests.site import checks
 
 TOC = Path(__file__).resolve().parents[2] / "_toc.yml"
@@ -38,7 +39,7 @@ def test_what_the_pages_share_is_light(site):
 
 
 def test_each_notebook_has_a_colab_button(site):
-    for notebook in sorted((TOC.parent / "chapters").rglob("*.ipynb")):
+    for notebook in NOTEBOOKS:
         name = notebook.relative_to(TOC.parent).with_suffix("").as_posix()
         if name in checks.toc_pages(TOC):
             links = [a.get("href", "") for a in checks.parse(site / f"{name}.html").find_all("a")]
