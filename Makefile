@@ -59,6 +59,7 @@ notebooks: env ## run the notebooks anew and store what they print (NB="a.ipynb 
 
 bench: env ## measure speed and memory beside torch.nn, quarter of an hour (BENCH="--quick" for less)
 	@$(PY) -m benchmarks $(BENCH)
+	@printf '\nChapter 7 shows some of these results. To renew it:  make notebooks NB=chapters/07-gpu/launches.ipynb\n'
 
 colab: env ## run each notebook alone in a fresh environment, as Colab does (slow)
 	@$(QUIET) $(OLDER_CPU) $(PY) -m pytest -q -n 2 -m slow tests/notebooks/test_colab.py
