@@ -1,9 +1,9 @@
 r"""One step of an LSTM, a GRU and a plain RNN and its derivative, as pure functions of arrays.
 
-The mathematics of the course lives here once. Every function is written so that it
-reads like its equation and works on NumPy arrays and torch tensors alike; nothing
-here knows about layers, batches of different lengths or optimisers. The fast loops of
-the engines are tested against these functions.
+The mathematics of the course lives here once, each function written so that it reads like
+its equation. The steps work on NumPy arrays and torch tensors alike, their derivatives on
+arrays (torch finds its own). Nothing here knows about layers, batches of different lengths
+or optimisers. The fast loops of the engines are tested against these functions.
 
 Symbols and shapes, with batch size B, input size I and hidden size H:
 
