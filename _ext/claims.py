@@ -3,6 +3,7 @@
     {measured}`08-prediction/stocks#lstm-beats-persistence`   the measured value, with its unit
     {bound}`...`                                              its condition, such as ≤ 0.45 °C
     {baseline}`...`                                           the baseline's value, with unit
+    {measured}`08-prediction/next-number#lstm-recalls %`      a share as a percentage; for a baseline, too
 
 Each becomes a number that links to the claim in its notebook. A notebook is named from
 ``chapters/`` on; one of ``book/`` with its folder, as in ``book/myths#...``. An unknown
@@ -37,6 +38,15 @@ def with_unit(text, claim):
     return f"{text}\N{NO-BREAK SPACE}{claim.unit}" if claim.unit else text
 
 
+def per_cent(share):
+    """A share as a percentage.
+
+    >>> per_cent("0.0523").split()
+    ['5.23', '%']
+    """
+    return f"{100 * float(share):.3g}\N{NO-BREAK SPACE}%"
+
+
 VIEWS = {
     "measured": lambda claim: with_unit(claim.measured, claim),
     "bound": lambda claim: with_unit(claim.condition, claim),
@@ -64,7 +74,8 @@ class ClaimRole(SphinxRole):
     """``{measured}``, ``{bound}`` and ``{baseline}``."""
 
     def run(self):
-        notebook, _, name = self.text.partition("#")
+        notebook, _, rest = self.text.partition("#")
+        name, _, form = rest.partition(" ")
         docname = docname_of(notebook)
         try:
             known = claims_of(self.env, docname)
@@ -79,6 +90,10 @@ class ClaimRole(SphinxRole):
         text = VIEWS[self.name](known[name])
         if text is None:
             return self.unknown(f"the claim {name!r} of {docname}.ipynb has no baseline")
+        if form:
+            if form != "%" or self.name == "bound" or known[name].unit:
+                return self.unknown("only a measured share or its baseline can be shown in %")
+            text = per_cent(text)
         return [claim_link("", text, docname=docname, claim=name, classes=["lstm-number"])], []
 
     def unknown(self, reason):

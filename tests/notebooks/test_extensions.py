@@ -144,11 +144,24 @@ def test_a_notebook_of_the_books_own_folder_is_named_with_it(book):
         ("{measured}`01-a/tiny`", "states no claim ''"),
         ("{bound}`01-a/absent#wins`", "there is no notebook chapters/01-a/absent.ipynb"),
         ("{baseline}`01-a/tiny#agree`", "'agree' of chapters/01-a/tiny.ipynb has no baseline"),
+        ("{measured}`01-a/tiny#wins %`", "only a measured share or its baseline"),
+        ("{bound}`01-a/tiny#agree %`", "only a measured share or its baseline"),
+        ("{measured}`01-a/tiny#agree percent`", "only a measured share or its baseline"),
     ],
 )
 def test_an_unknown_claim_is_a_warning(book, role, message):
     book.write("index.md", INDEX.replace("naive,", f"{role},"))
     assert message in book.build()
+
+
+def test_a_share_can_be_shown_as_a_percentage(book):
+    share = Claim("share", 0.0523, "<=", 0.1, baseline=("guessing", 0.5))
+    book.store(notebook(WINS, share))
+    roles = "{measured}`01-a/tiny#share %` and {baseline}`01-a/tiny#share %`,"
+    book.write("index.md", INDEX.replace("naive,", roles))
+    assert book.build() == ""
+    links = book.page("index").select('a[href$="#share"]')
+    assert [link.get_text() for link in links] == ["5.23\xa0%", "50\xa0%"]
 
 
 def test_a_damaged_record_is_a_warning(book):
