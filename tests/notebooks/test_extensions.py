@@ -237,6 +237,8 @@ def test_reading_times_are_counted(book):
 
 def test_the_examples_in_an_extension_hold():
     sys.path.insert(0, str(ROOT / "_ext"))
+    import claims
     import reading
 
     assert doctest.testmod(reading) == (0, 4)
+    assert doctest.testmod(claims) == (0, 2)
