@@ -30,8 +30,8 @@ NODES = {  # symbol and place
     "g": ("g", 7.7, 3.9),
     "o": ("o", 10.3, 3.1),
 }
-ROADS = (  # from, to, factor on the way back, where its label stands beside the middle of the road
-    ("before", "keep", "f_t", (0, 0.5)),
+ROADS = (  # from, to, factor on the way back, its label's place beside the middle of the road, gap at the start
+    ("before", "keep", "f_t", (0, 0.5), 0.75),
     ("f", "keep", "c_{t-1}", (0.85, 0)),
     ("keep", "add", "1", (0, 0.5)),
     ("write", "add", "1", (0.5, 0)),
@@ -52,8 +52,8 @@ def backward():
     for symbol, *centre in NODES.values():
         size = 16 if symbol in (r"\odot", "+") else 13
         ax.annotate(f"${symbol}$", centre, ha="center", va="center", fontsize=size)
-    for start, end, factor, shift in ROADS:
-        _road(ax, NODES[start][1:], NODES[end][1:], factor, shift)
+    for start, end, factor, shift, *gap in ROADS:
+        _road(ax, NODES[start][1:], NODES[end][1:], factor, shift, *gap)
     for gate, slope in SLOPES.items():
         _, x, y = NODES[gate]
         _road(ax, (x, 1.55), (x, y), slope, (1.25 if gate == "o" else -1.25, 0), 0.0)
@@ -73,7 +73,7 @@ def backward():
     ax.axis("off")
     alt = (
         "One step of the cell as a graph. Blue arrows lead forward from the old cell state along the top to the new "
-        "one, from a through the four gates into it, and by tanh and the output gate down to the hidden state. Beside each "
+        "one, from a through the three gates and the candidate into it, and by tanh and the output gate down to the hidden state. Beside each "
         "runs an orange arrow back, with its factor: f on the way to the old cell state, c of the step "
         "before to the forget gate, g to the input gate, i to the candidate, o and one minus tanh squared from the hidden "
         "state up to the cell, tanh c to the output gate, and each gate's own slope down to a. From a, W leads to x "
