@@ -11,6 +11,8 @@ import numpy as np
 
 from lstm_lib.averages import LossAverage
 from lstm_lib.data.text import stream_batches
+from lstm_lib.decoding import log_softmax
+from lstm_lib.parameters import to_numpy
 from lstm_lib.runs import Run, fingerprint
 from lstm_lib.training import engine_of, make_optimizer
 from lstm_lib.validation import positive_int
@@ -171,6 +173,50 @@ def perplexity(model, tokens, batch_size=1, steps=256):
     4.0000
     """
     return math.exp(_nats_per_token(model, tokens, batch_size, steps))
+
+
+def log2_probabilities(model, tokens, steps=256):
+    r"""The log2 of each token's probability given all before it, for every token but the first.
+
+    The state is carried through the whole text. Minus the mean is :func:`bits_per_token`; the single
+    values say where a model wins, and mix with those of another model, such as
+    :meth:`lstm_lib.data.ngrams.KneserNey.log2_probabilities`.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    tokens : array_like of int, shape (N,)
+    steps : int
+        Steps of a chunk: how much memory it takes.
+
+    Returns
+    -------
+    ndarray, shape (N - 1,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a text that is not integers or too short.
+
+    Examples
+    --------
+    >>> from lstm_lib import numpy as L
+    >>> model = L.LanguageModel(4, 2, 3, rng=0)
+    >>> model.load_state_dict({name: 0 * value for name, value in model.state_dict().items()})
+    >>> log2_probabilities(model, [0, 1, 2]).round(4)
+    array([-2., -2.])
+    """
+    L = engine_of(model)
+    nats, state = [], None
+
+    def note(logits, targets):
+        targets = np.asarray(to_numpy(targets))[..., None]
+        nats.append(np.take_along_axis(log_softmax(logits), targets, axis=-1).ravel())
+        return -nats[-1].mean()
+
+    for x, y in stream_batches(tokens, 1, steps):
+        _, state = L.stream_loss(model, note, x, y, state)
+    return np.concatenate(nats) / math.log(2)
 
 
 def _nats_per_token(model, tokens, batch_size, steps):

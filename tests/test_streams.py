@@ -9,7 +9,7 @@ import torch
 from lstm_lib import numpy as N
 from lstm_lib import torch as T
 from lstm_lib.data.text import stream_batches
-from lstm_lib.streams import bits_per_token, fit_stream, perplexity
+from lstm_lib.streams import bits_per_token, fit_stream, log2_probabilities, perplexity
 from tests.helpers import arrays_of
 
 ENGINES = pytest.mark.parametrize("L", [N, T], ids=["numpy", "torch"])
@@ -33,6 +33,9 @@ def test_bits_are_those_of_the_whole_text_read_at_once(L):
     for steps in (1, 8, 52, 100):
         assert bits_per_token(model, text, steps=steps) == pytest.approx(expected, rel=1e-12)
     assert perplexity(model, text) == pytest.approx(2**expected, rel=1e-12)
+    for steps in (1, 8, 100):
+        found = log2_probabilities(model, text, steps)
+        np.testing.assert_allclose(found, np.log2(shares[np.arange(52), text[1:]]), rtol=1e-10)
     assert model.training
 
 
