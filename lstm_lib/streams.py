@@ -180,7 +180,7 @@ def log2_probabilities(model, tokens, steps=256):
 
     The state is carried through the whole text. Minus the mean is :func:`bits_per_token`; the single
     values say where a model wins, and mix with those of another model, such as
-    :meth:`lstm_lib.data.ngrams.KneserNey.log2_probabilities`.
+    :meth:`KneserNey's <lstm_lib.data.ngrams.KneserNey.log2_probabilities>`.
 
     Parameters
     ----------
