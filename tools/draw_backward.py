@@ -3,19 +3,12 @@
 .venv/bin/python tools/draw_backward.py
 """
 
-from pathlib import Path
-
-import matplotlib
-
-matplotlib.use("svg")
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.patches import FancyBboxPatch
+from pictures import BLUE, ORANGE, ROOT, arrow, store
 
-from lstm_lib import figures
-
-CHAPTER = Path(__file__).resolve().parent.parent / "chapters" / "05-backpropagation"
-BLUE, ORANGE = figures.COLOURS[0], figures.COLOURS[1]
+CHAPTER = ROOT / "chapters" / "05-backpropagation"
 NODES = {  # symbol and place
     "before": ("c_{t-1}", 0.1, 7.6),
     "keep": (r"\odot", 2.9, 7.6),
@@ -67,8 +60,8 @@ def backward():
         _road(ax, (x, -0.75), (x, 0.65), weight, (0.5, -0.1), 0.35, 0.0)
     for centre, name in (((13.2, 7.6), r"\delta c"), ((13.2, 5.7), r"\delta h")):
         ax.annotate(f"${name}$", centre, ha="center", va="center", color=ORANGE, fontsize=14)
-    _arrow(ax, (12.7, 7.6), (10.95, 7.6), ORANGE)
-    _arrow(ax, (13.2, 5.4), (13.2, 5.05), ORANGE)
+    arrow(ax, (12.7, 7.6), (10.95, 7.6), color=ORANGE, linewidth=1.4)
+    arrow(ax, (13.2, 5.4), (13.2, 5.05), color=ORANGE, linewidth=1.4)
     ax.set(xlim=(-0.6, 13.9), ylim=(-1.1, 8.4))
     ax.axis("off")
     alt = (
@@ -88,35 +81,14 @@ def _road(ax, start, end, factor, shift, gap=0.42, gap_end=0.42):
     along = (end - start) / np.linalg.norm(end - start)
     aside = 0.11 * np.array([-along[1], along[0]])
     first, last = start + gap * along, end - gap_end * along
-    _arrow(ax, first - aside, last - aside, BLUE)
-    _arrow(ax, last + aside, first + aside, ORANGE)
+    arrow(ax, first - aside, last - aside, color=BLUE, linewidth=1.4)
+    arrow(ax, last + aside, first + aside, color=ORANGE, linewidth=1.4)
     middle = (first + last) / 2 + shift
     ax.annotate(f"${factor}$", middle, ha="center", va="center", color=ORANGE)
-
-
-def _arrow(ax, start, end, color):
-    style = dict(arrowstyle="-|>", color=color, linewidth=1.4, shrinkA=0, shrinkB=0)
-    ax.annotate("", end, start, arrowprops=style)
 
 
 PICTURES = {"backward": backward}
 
 
-def draw(name):
-    """One of the pictures as SVG text."""
-    figures.use_style()
-    fig, alt = PICTURES[name]()
-    svg = figures.to_svg(fig, alt)
-    plt.close(fig)
-    return svg
-
-
-def main():
-    for name in PICTURES:
-        path = CHAPTER / f"{name}.svg"
-        path.write_text(draw(name), encoding="utf8")
-        print(path.relative_to(CHAPTER.parent.parent))
-
-
 if __name__ == "__main__":
-    main()
+    store(CHAPTER, PICTURES)

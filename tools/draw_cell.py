@@ -5,19 +5,14 @@
 Each picture is one function here and one SVG beside the chapter's page.
 """
 
-from pathlib import Path
-
-import matplotlib
-
-matplotlib.use("svg")
 import numpy as np
 from matplotlib import pyplot as plt
+from pictures import BLUE, ORANGE, ROOT, store
 
 from lstm_lib import figures
 from lstm_lib.equations import lstm_gates, lstm_step
 
-CHAPTER = Path(__file__).resolve().parent.parent / "chapters" / "04-lstm-cell"
-BLUE, ORANGE = figures.COLOURS[0], figures.COLOURS[1]
+CHAPTER = ROOT / "chapters" / "04-lstm-cell"
 
 
 def step():
@@ -91,21 +86,5 @@ def explorer():
 PICTURES = {"step": step, "explorer": explorer}
 
 
-def draw(name):
-    """One of the pictures as SVG text."""
-    figures.use_style()
-    fig, alt = PICTURES[name]()
-    svg = figures.to_svg(fig, alt)
-    plt.close(fig)
-    return svg
-
-
-def main():
-    for name in PICTURES:
-        path = CHAPTER / f"{name}.svg"
-        path.write_text(draw(name), encoding="utf8")
-        print(path.relative_to(CHAPTER.parent.parent))
-
-
 if __name__ == "__main__":
-    main()
+    store(CHAPTER, PICTURES)

@@ -5,19 +5,14 @@
 Each picture is one function here and one SVG beside the page that shows it.
 """
 
-from pathlib import Path
-
-import matplotlib
-
-matplotlib.use("svg")
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.patches import FancyBboxPatch, Rectangle
+from pictures import BLUE, ORANGE, ROOT, arrow, store
 
 from lstm_lib import figures
 
-CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
-BLUE, ORANGE = figures.COLOURS[0], figures.COLOURS[1]
+CHAPTERS = ROOT / "chapters"
 
 
 def framing():
@@ -47,13 +42,13 @@ def framing():
             edgecolor="none",
         )
         bottom.add_patch(box)
-        _arrow(bottom, (x, 0.05), (x, 0.48))
+        arrow(bottom, (x, 0.05), (x, 0.48))
         bottom.annotate(f"$x_{k}$", (x, -0.2), ha="center")
-        _arrow(bottom, (x - 0.64, 0.85), (x - 0.38, 0.85))
+        arrow(bottom, (x - 0.64, 0.85), (x - 0.38, 0.85))
         bottom.annotate(f"$h_{k - 1}, c_{k - 1}$", (x - 0.5, 1.3), ha="center", fontsize=10)
-    _arrow(bottom, (6.38, 0.85), (6.7, 0.85))
+    arrow(bottom, (6.38, 0.85), (6.7, 0.85))
     bottom.annotate("$h_5$", (6.5, 1.3), ha="center", fontsize=10)
-    _arrow(bottom, (7.02, 0.85), (7.5, 0.85))
+    arrow(bottom, (7.02, 0.85), (7.5, 0.85))
     bottom.annotate(r"$\hat{y}$", (7.7, 0.76), color=ORANGE, fontsize=15)
     bottom.add_patch(Rectangle((6.72, 0.55), 0.26, 0.6, color=ORANGE, alpha=0.4, linewidth=0))
     bottom.set(xlim=(-0.6, 10.6), ylim=(-0.4, 1.7))
@@ -72,8 +67,8 @@ def unrolled():
     """A recurrent cell with its loop, and the same cell drawn once a step, with one path of the error back."""
     fig, ax = plt.subplots(figsize=(6.4, 2.5))
     _cell(ax, 0.6)
-    _arrow(ax, (0.6, -0.75), (0.6, -0.02))
-    _arrow(ax, (0.6, 0.72), (0.6, 1.35))
+    arrow(ax, (0.6, -0.75), (0.6, -0.02))
+    arrow(ax, (0.6, 0.72), (0.6, 1.35))
     loop = dict(arrowstyle="-|>", color=figures.INK, linewidth=1.5, shrinkA=0, shrinkB=0)
     loop["connectionstyle"] = "arc3,rad=2.2"
     ax.annotate("", (0.98, 0.5), (0.98, 0.18), arrowprops=loop)
@@ -83,18 +78,18 @@ def unrolled():
     for t in range(1, 5):
         x = 1.9 + 1.45 * t
         _cell(ax, x)
-        _arrow(ax, (x, -0.75), (x, -0.02))
-        _arrow(ax, (x, 0.72), (x, 1.35))
-        _arrow(ax, (x - 1.05, 0.45), (x - 0.4, 0.45))
+        arrow(ax, (x, -0.75), (x, -0.02))
+        arrow(ax, (x, 0.72), (x, 1.35))
+        arrow(ax, (x - 1.05, 0.45), (x - 0.4, 0.45))
         ax.annotate(f"$x_{t}$", (x, -1.05), ha="center")
         ax.annotate(f"$\\mathcal{{L}}_{t}$", (x, 1.5), ha="center")
         ax.annotate(f"$h_{t}$", (x - 0.2, 0.95), ha="center", fontsize=10)
     ax.annotate("$h_0$", (2.63, 0.6), ha="center", fontsize=10)
     last, early = 1.9 + 1.45 * 4, 1.9 + 1.45 * 2
-    _arrow(ax, (last + 0.16, 1.35), (last + 0.16, 0.72), color=ORANGE)
+    arrow(ax, (last + 0.16, 1.35), (last + 0.16, 0.72), color=ORANGE)
     for t in (4, 3):
         x = 1.9 + 1.45 * t
-        _arrow(ax, (x - 0.4, 0.1), (x - 1.05, 0.1), color=ORANGE)
+        arrow(ax, (x - 0.4, 0.1), (x - 1.05, 0.1), color=ORANGE)
     ax.annotate("$U$", (early + 0.05, 0.07), color=ORANGE, ha="center", fontsize=13)
     ax.set(xlim=(-0.4, 8.4), ylim=(-1.3, 1.9), aspect="equal")
     ax.axis("off")
@@ -120,28 +115,12 @@ def _cell(ax, x):
     ax.add_patch(box)
 
 
-def _arrow(ax, start, end, **options):
-    style = dict(arrowstyle="-|>", color=figures.INK, linewidth=1.5, shrinkA=0, shrinkB=0)
-    ax.annotate("", end, start, arrowprops=style | options)
-
-
 PICTURES = {"02-recurrence": unrolled, "08-prediction": framing}
-
-
-def draw(folder):
-    """The picture of the chapter in `folder` as SVG text."""
-    figures.use_style()
-    fig, alt = PICTURES[folder]()
-    svg = figures.to_svg(fig, alt)
-    plt.close(fig)
-    return svg
 
 
 def main():
     for folder, picture in PICTURES.items():
-        path = CHAPTERS / folder / f"{picture.__name__}.svg"
-        path.write_text(draw(folder), encoding="utf8")
-        print(path.relative_to(CHAPTERS.parent))
+        store(CHAPTERS / folder, {picture.__name__: picture})
 
 
 if __name__ == "__main__":

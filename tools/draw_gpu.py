@@ -3,17 +3,13 @@
 .venv/bin/python tools/draw_gpu.py
 """
 
-from pathlib import Path
-
-import matplotlib
-
-matplotlib.use("svg")
 from matplotlib import pyplot as plt
 from matplotlib.patches import Patch
+from pictures import ROOT, store
 
 from lstm_lib import figures
 
-CHAPTER = Path(__file__).resolve().parent.parent / "chapters" / "07-gpu"
+CHAPTER = ROOT / "chapters" / "07-gpu"
 STEPS = 4
 LAUNCH = 1.0
 DURATIONS = {"input": 0.45, "inputs": 1.2, "state": 0.45, "gates": 0.25, "step": 0.8}
@@ -87,21 +83,5 @@ def timeline():
 PICTURES = {"timeline": timeline}
 
 
-def draw(name):
-    """One of the pictures as SVG text."""
-    figures.use_style()
-    fig, alt = PICTURES[name]()
-    svg = figures.to_svg(fig, alt)
-    plt.close(fig)
-    return svg
-
-
-def main():
-    for name in PICTURES:
-        path = CHAPTER / f"{name}.svg"
-        path.write_text(draw(name), encoding="utf8")
-        print(path.relative_to(CHAPTER.parent.parent))
-
-
 if __name__ == "__main__":
-    main()
+    store(CHAPTER, PICTURES)

@@ -3,18 +3,13 @@
 .venv/bin/python tools/draw_gradients.py
 """
 
-from pathlib import Path
-
-import matplotlib
-
-matplotlib.use("svg")
 from matplotlib import pyplot as plt
 from matplotlib.patches import FancyBboxPatch
+from pictures import BLUE, ORANGE, ROOT, arrow, store
 
 from lstm_lib import figures
 
-CHAPTER = Path(__file__).resolve().parent.parent / "chapters" / "03-gradients"
-BLUE, ORANGE = figures.COLOURS[0], figures.COLOURS[1]
+CHAPTER = ROOT / "chapters" / "03-gradients"
 
 
 def message():
@@ -26,16 +21,16 @@ def message():
             _state(ax, (x, 0), f"${state}_{{{time}}}$", BLUE)
         for k, (x, time) in enumerate(columns[1:]):
             strength = (0.8, 2.2, 6.0)[k] if state == "h" else 6.0
-            _arrow(ax, (x - 0.62, 0), (columns[k][0] + 0.62, 0), color=ORANGE, linewidth=strength)
+            arrow(ax, (x - 0.62, 0), (columns[k][0] + 0.62, 0), color=ORANGE, linewidth=strength)
             label = "..." if time == "T-1" else f"$\\times\\,{factor}_{{{time}}}$"
             ax.annotate(label, (x - 1.5, 0.42), ha="center", color=ORANGE)
         ax.set_xlim(-1.6, 11.2)
         ax.axis("off")
     for k, (x, time) in enumerate(columns):
         _state(bottom, (x, -1.5), f"$h_{{{time}}}$", figures.INK)
-        _arrow(bottom, (x, -1.02), (x, -0.48), linewidth=1, linestyle="--")
+        arrow(bottom, (x, -1.02), (x, -0.48), linewidth=1, linestyle="--")
         if k:
-            _arrow(
+            arrow(
                 bottom,
                 (x - 0.5, -0.42),
                 (columns[k - 1][0] + 0.6, -1.4),
@@ -70,29 +65,8 @@ def _state(ax, centre, name, colour):
     ax.annotate(name, (x, y), ha="center", va="center")
 
 
-def _arrow(ax, start, end, **options):
-    style = dict(arrowstyle="-|>", color=figures.INK, linewidth=1.5, shrinkA=0, shrinkB=0)
-    ax.annotate("", end, start, arrowprops=style | options)
-
-
 PICTURES = {"message": message}
 
 
-def draw(name):
-    """One of the pictures as SVG text."""
-    figures.use_style()
-    fig, alt = PICTURES[name]()
-    svg = figures.to_svg(fig, alt)
-    plt.close(fig)
-    return svg
-
-
-def main():
-    for name in PICTURES:
-        path = CHAPTER / f"{name}.svg"
-        path.write_text(draw(name), encoding="utf8")
-        print(path.relative_to(CHAPTER.parent.parent))
-
-
 if __name__ == "__main__":
-    main()
+    store(CHAPTER, PICTURES)

@@ -3,18 +3,15 @@
 .venv/bin/python tools/draw_paths.py
 """
 
-from pathlib import Path
-
 import matplotlib
-
-matplotlib.use("svg")
 from matplotlib import pyplot as plt
 from matplotlib.patches import FancyBboxPatch
+from pictures import BLUE, ORANGE, ROOT, store
 
 from lstm_lib import figures
 
-CHAPTER = Path(__file__).resolve().parent.parent / "book" / "_static"
-BLUE, ORANGE, _, TEAL, _ = figures.COLOURS
+CHAPTER = ROOT / "book" / "_static"
+TEAL = figures.COLOURS[3]
 
 # number: name, column, row
 PLACES = {
@@ -86,21 +83,5 @@ def _arrow(ax, start, end, style):
 PICTURES = {"paths": paths}
 
 
-def draw(name):
-    """One of the pictures as SVG text."""
-    figures.use_style()
-    fig, alt = PICTURES[name]()
-    svg = figures.to_svg(fig, alt)
-    plt.close(fig)
-    return svg
-
-
-def main():
-    for name in PICTURES:
-        path = CHAPTER / f"{name}.svg"
-        path.write_text(draw(name), encoding="utf8")
-        print(path.relative_to(CHAPTER.parent.parent))
-
-
 if __name__ == "__main__":
-    main()
+    store(CHAPTER, PICTURES)

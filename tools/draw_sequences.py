@@ -3,19 +3,14 @@
 .venv/bin/python tools/draw_sequences.py
 """
 
-from pathlib import Path
-
-import matplotlib
-
-matplotlib.use("svg")
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.patches import FancyBboxPatch, Rectangle
+from pictures import BLUE, ORANGE, ROOT, arrow, store
 
 from lstm_lib import figures
 
-CHAPTER = Path(__file__).resolve().parent.parent / "chapters" / "01-sequences"
-BLUE, ORANGE = figures.COLOURS[0], figures.COLOURS[1]
+CHAPTER = ROOT / "chapters" / "01-sequences"
 
 
 def kinds():
@@ -97,13 +92,11 @@ def _box(corner, width, height, colour, alpha):
 def _item(ax, x, y, colour, name):
     ax.add_patch(_box((x - 0.32, y - 0.3), 0.64, 0.6, colour, 0.3))
     ax.annotate(name, (x, y), ha="center", va="center", fontsize=10)
-    arrow = dict(arrowstyle="-|>", color=figures.INK, linewidth=1.3, shrinkA=0, shrinkB=0)
-    ax.annotate("", (x, -0.08), (x, y + 0.4), arrowprops=arrow)
+    arrow(ax, (x, y + 0.4), (x, -0.08), linewidth=1.3)
 
 
 def _out(ax, x, name):
-    arrow = dict(arrowstyle="-|>", color=figures.INK, linewidth=1.3, shrinkA=0, shrinkB=0)
-    ax.annotate("", (x, 1.5), (x, 1.0), arrowprops=arrow)
+    arrow(ax, (x, 1.0), (x, 1.5), linewidth=1.3)
     width = 0.64 if "$" in name else 0.92 if name == "end" else 1.3
     ax.add_patch(_box((x - width / 2, 1.62), width, 0.6, ORANGE, 0.3))
     ax.annotate(name, (x, 1.92), ha="center", va="center", fontsize=10)
@@ -112,21 +105,5 @@ def _out(ax, x, name):
 PICTURES = {"kinds": kinds, "window": window}
 
 
-def draw(name):
-    """One of the pictures as SVG text."""
-    figures.use_style()
-    fig, alt = PICTURES[name]()
-    svg = figures.to_svg(fig, alt)
-    plt.close(fig)
-    return svg
-
-
-def main():
-    for name in PICTURES:
-        path = CHAPTER / f"{name}.svg"
-        path.write_text(draw(name), encoding="utf8")
-        print(path.relative_to(CHAPTER.parent.parent))
-
-
 if __name__ == "__main__":
-    main()
+    store(CHAPTER, PICTURES)

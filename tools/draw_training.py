@@ -3,19 +3,15 @@
 .venv/bin/python tools/draw_training.py
 """
 
-from pathlib import Path
-
-import matplotlib
-
-matplotlib.use("svg")
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.patches import FancyBboxPatch
+from pictures import BLUE, ORANGE, ROOT, arrow, store
 
 from lstm_lib import figures
 
-CHAPTER = Path(__file__).resolve().parent.parent / "chapters" / "06-training"
-BLUE, ORANGE, PURPLE = figures.COLOURS[:3]
+CHAPTER = ROOT / "chapters" / "06-training"
+PURPLE = figures.COLOURS[2]
 
 
 def parts():
@@ -34,14 +30,14 @@ def parts():
         inside = (t >= low) & (t <= high)
         ax.plot(t[inside], series[inside], color=colour)
         ax.annotate(name, (middle, 5.45), ha="center", color=colour)
-        _arrow(ax, (middle, 3.0), (middle, 2.25), color=colour)
+        arrow(ax, (middle, 3.0), (middle, 2.25), color=colour)
         _box(ax, (middle, 1.55), min(high - low, 3.2), 1.15, colour)
         for k, line in enumerate(decides):
             y = 1.55 + 0.36 * ((len(decides) - 1) / 2 - k)
             ax.annotate(line, (middle, y), ha="center", va="center", fontsize=11)
-    _arrow(ax, (9.0, 0.9), (2.95, 0.9), linestyle="--", connectionstyle="bar,fraction=-0.1")
+    arrow(ax, (9.0, 0.9), (2.95, 0.9), linestyle="--", connectionstyle="bar,fraction=-0.1")
     ax.annotate("leak", (6.0, 0.02), ha="center")
-    _arrow(ax, (0, 3.2), (10.2, 3.2), linewidth=1)
+    arrow(ax, (0, 3.2), (10.2, 3.2), linewidth=1)
     ax.annotate("time", (10.0, 2.75), ha="right", fontsize=10)
     ax.set(xlim=(-0.2, 10.2), ylim=(-0.25, 6.0))
     ax.axis("off")
@@ -68,29 +64,8 @@ def _box(ax, centre, width, height, colour):
     ax.add_patch(box)
 
 
-def _arrow(ax, start, end, **options):
-    style = dict(arrowstyle="-|>", color=figures.INK, linewidth=1.5, shrinkA=0, shrinkB=0)
-    ax.annotate("", end, start, arrowprops=style | options)
-
-
 PICTURES = {"parts": parts}
 
 
-def draw(name):
-    """One of the pictures as SVG text."""
-    figures.use_style()
-    fig, alt = PICTURES[name]()
-    svg = figures.to_svg(fig, alt)
-    plt.close(fig)
-    return svg
-
-
-def main():
-    for name in PICTURES:
-        path = CHAPTER / f"{name}.svg"
-        path.write_text(draw(name), encoding="utf8")
-        print(path.relative_to(CHAPTER.parent.parent))
-
-
 if __name__ == "__main__":
-    main()
+    store(CHAPTER, PICTURES)
