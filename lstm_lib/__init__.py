@@ -35,6 +35,7 @@ What lives where:
     zoo          well-known LSTM bugs, each with its symptom and the check that catches it
     claims       ``claim()``: state, check and record one result
     figures      the figure style of the book and its own plots
+    highlight    words on coloured ground: which of them speak for an answer
 
 Importing ``lstm_lib`` imports neither torch nor matplotlib.
 """

@@ -9,6 +9,7 @@ import numpy as np
 
 from lstm_lib import engine, inputs
 from lstm_lib.averages import LossAverage, counting_mask
+from lstm_lib.data.text import batches_by_length
 from lstm_lib.runs import Run, fingerprint
 from lstm_lib.validation import one_of, positive_int
 
@@ -30,6 +31,7 @@ def fit(
     patience=None,
     checkpoint=None,
     seed=0,
+    pool=None,
     progress=True,
     callback=None,
 ):
@@ -69,6 +71,10 @@ def fit(
         finished run returns at once.
     seed : int
         Decides the order of the training data.
+    pool : int, optional
+        With lengths: put sequences of similar length together, as
+        :func:`lstm_lib.data.text.batches_by_length` does with pools of so many batches, and cut every
+        batch to its longest. The sums are over the same steps, and next to nothing is padding.
     progress : bool
         Show a progress bar, unless the environment sets ``TQDM_DISABLE``.
     callback : callable, optional
@@ -104,6 +110,10 @@ def fit(
         patience = positive_int("patience", patience)
         if valid is None:
             raise ValueError("patience needs validation data: pass valid=(X, y)")
+    if pool is not None:
+        pool = positive_int("pool", pool)
+        if train[2] is None or inputs.several(train[0]):
+            raise ValueError("pool needs one input and its lengths: pass train=(X, y, lengths)")
     criterion = make_loss(L, loss)
     name = optimizer if isinstance(optimizer, str) else type(optimizer).__name__
     optimizer = make_optimizer(L, optimizer, model, lr)
@@ -113,6 +123,7 @@ def fit(
         clip_norm=clip_norm,
         seed=seed,
         data=fingerprint(train),
+        pool=pool,
     )
     run = Run(model, optimizer, schedule, settings, checkpoint)
     return run.go(
@@ -236,15 +247,36 @@ def _as_arrays(data):
 
 def _train_epoch(L, run, criterion, train, epoch):
     x, y, lengths = train
-    model, seed, batch_size = run.model, run.settings["seed"], run.settings["batch_size"]
-    order = np.random.default_rng([seed, epoch]).permutation(inputs.count(x))
-    L.reseed(model, (seed, epoch))
+    model, settings = run.model, run.settings
+    batches = _batches(train, settings, epoch)
+    L.reseed(model, (settings["seed"], epoch))
     average, norms = LossAverage(criterion), 0.0
-    batches = range(0, len(order), batch_size)
-    for start in batches:
-        pick = order[start : start + batch_size]
-        part_lengths = inputs.take(lengths, pick)
-        value = L.value_and_grad(model, criterion, inputs.take(x, pick), y[pick], part_lengths)
+    for pick in batches:
+        batch = inputs.take(x, pick), y[pick], inputs.take(lengths, pick)
+        if settings["pool"] is not None:
+            batch = _cut(model, *batch)
+        value = L.value_and_grad(model, criterion, *batch)
         norms += run.step(L, value)
-        average.add(value, y[pick], counting_mask(model, criterion, y[pick], part_lengths))
+        average.add(value, batch[1], counting_mask(model, criterion, *batch[1:]))
     return average.value, norms / len(batches)
+
+
+def _batches(train, settings, epoch):
+    """Indices of the sequences of every batch of this epoch."""
+    x, _, lengths = train
+    seed, size, pool = settings["seed"], settings["batch_size"], settings["pool"]
+    if pool is not None:
+        return list(batches_by_length(lengths, size, seed=seed, epoch=epoch, pool=pool))
+    order = np.random.default_rng([seed, epoch]).permutation(inputs.count(x))
+    return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def _cut(model, x, y, lengths):
+    """A batch without the steps at which all of it is padding."""
+    longest, steps = int(np.max(lengths)), x.shape[1]
+    mask = model.output_mask(lengths, steps) if hasattr(model, "output_mask") else None
+    if mask is None:
+        return x[:, :longest], y, lengths
+    # a convolution in front leaves fewer answers than there are steps: such a batch stays whole
+    longest = longest if y.shape[1] == steps else steps
+    return x[:, :longest], y[:, :longest], lengths

@@ -95,6 +95,39 @@ def test_lengths_reach_the_model(L):
 
 
 @ENGINES
+@pytest.mark.parametrize("readout", ["last", "all"])
+def test_pools_put_like_lengths_together_and_read_no_padding(L, readout):
+    """Padding to twice the length changes no bit; every batch is as long as its longest."""
+    x, y = echo_data(steps=9)
+    lengths = np.random.default_rng(0).integers(1, 10, size=len(x))
+    y = x if readout == "all" else y
+    models, steps = [], []
+    for extra in (0, 9):
+        wide = np.pad(x, ((0, 0), (0, extra), (0, 0)))
+        target = np.pad(y, ((0, 0), (0, extra), (0, 0))) if readout == "all" else y
+        model, forward = small_model(L, readout), L.LSTM.forward
+
+        def seen(self, x, *args, forward=forward, **options):
+            steps.append(x.shape[1])
+            return forward(self, x, *args, **options)
+
+        model.rnn.forward = seen.__get__(model.rnn)
+        options = dict(batch_size=8, pool=6, epochs=2, progress=False)
+        fit(model, (wide, target, lengths), **options)
+        models.append(model)
+    by_length = np.sort(lengths).reshape(6, 8).max(axis=1)
+    assert sorted(steps[:6]) == by_length.tolist()
+    assert same_weights(*models)
+
+
+def test_a_pool_needs_lengths():
+    with pytest.raises(ValueError, match="pool needs one input and its lengths"):
+        fit(small_model(N), echo_data(), pool=4, progress=False)
+    with pytest.raises((TypeError, ValueError), match="pool"):
+        fit(small_model(N), (*echo_data(), np.full(48, 5)), pool=0, progress=False)
+
+
+@ENGINES
 def test_the_same_seed_gives_the_same_run(L):
     models = [small_model(L) for _ in range(3)]
     for model, seed in zip(models, (0, 0, 1), strict=True):

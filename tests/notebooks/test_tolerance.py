@@ -107,3 +107,10 @@ def test_the_source_of_a_claim_is_compared():
 def test_other_json_is_left_to_nbval():
     assert rules.comparable({"a": 1}) == {"a": 1}
     assert rules.comparable({"a": 1}) != {"a": 2}
+
+
+def test_coloured_words_are_a_figure():
+    first, second = (f'<div class="lstm-words">{word}</div>' for word in ("good", "bad"))
+    assert rules.comparable(first) == rules.comparable(second)
+    assert rules.comparable(first) != rules.comparable("<div>good</div>")
+    assert rules.comparable("Words: one text") != rules.comparable("Words: another text")

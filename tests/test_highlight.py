@@ -1,0 +1,58 @@
+"""lstm_lib.highlight: marks for every eye, text that can be read, and no way for a word to become a tag."""
+
+import re
+
+import numpy as np
+import pytest
+
+from lstm_lib import highlight
+from lstm_lib.highlight import show_words, words_to_html
+from tests.test_figures import PAGES, contrast
+
+ALT = "Words that speak for it and against it."
+INK = {"#ffffff": "#323232", "#0f141b": "#ced6dd"}  # the text of the book's two themes
+
+
+def spans(page):
+    """The marked words: ground, kind of line, and what stands in them."""
+    found = r'rgba\((.+?),([\d.]+)\).+?border-bottom:\S+ (\w+) .+?">(.+?)</span>'
+    return re.findall(found, page)
+
+
+def test_sign_and_size_are_told_without_colour():
+    words = ["fine", "not", "dull", "the", "a"]
+    marked = spans(words_to_html([(words, [4, -4, -2, 0.1, 0], "")], ALT))
+    assert [line for _, _, line, _ in marked] == ["solid", "dotted", "dotted"]
+    assert [text for *_, text in marked] == ["fine<sup>+</sup>", "not<sup>−</sup>", "dull"]
+    assert float(marked[0][1]) == float(marked[1][1]) == 2 * float(marked[2][1])
+
+
+def test_one_scale_for_all_rows():
+    page = words_to_html([(["good"], [1.0], "one"), (["great"], [4.0], "two")], ALT)
+    assert [float(depth) for _, depth, *_ in spans(page)] == pytest.approx([0.11, 0.44])
+    assert words_to_html([(["so"], [0.0], "")], ALT).count("rgba") == 0
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("colour", [highlight.FOR, highlight.AGAINST])
+def test_text_can_be_read_on_the_deepest_ground(page, colour):
+    under = np.array([int(page[k : k + 2], 16) for k in (1, 3, 5)])
+    over = np.array([int(part) for part in colour.split(",")])
+    ground = np.round(highlight.STRONGEST * over + (1 - highlight.STRONGEST) * under).astype(int)
+    assert contrast(INK[page], "#" + "".join(f"{part:02x}" for part in ground)) >= 4.5
+
+
+def test_words_are_text():
+    page = words_to_html([(["<b>", '"'], [1.0, 0.0], "a < b")], 'Signs & "quotes" in words')
+    assert "<b>" not in page and "a &lt; b" in page and "Signs &amp; &quot;quotes&quot;" in page
+
+
+def test_bad_input_is_named():
+    for rows, alt, message in [
+        ([], ALT, "at least one text"),
+        ([(["a", "b"], [1.0], "")], ALT, "one number a word"),
+        ([(["a"], [np.nan], "")], ALT, "finite"),
+        ([(["a"], [1.0], "")], "short", "alt must say"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            show_words(rows, alt)
