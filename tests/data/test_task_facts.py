@@ -276,6 +276,21 @@ def test_half_is_balanced_and_length_does_not_tell(kinds, negatives):
         assert (opened == closed).all(), "counting brackets does not find the bad ones"
 
 
+def test_a_turned_bracket_shows_in_the_counts():
+    task = tasks.brackets(2000, (1, 6), kinds=2, negatives="turned", balanced=0, rng=0)
+    counts = task.x.sum(axis=1)
+    surplus = np.sort(np.abs(counts[:, 0::2] - counts[:, 1::2]), axis=1)
+    assert (surplus == [0, 2]).all(), "one kind is two off, the other as it was"
+    places = Counter(text for text in task.texts if len(text) == 2)
+    assert set(places) == {"((", "))", "[[", "]]"} and min(places.values()) > 40
+
+
+def test_several_sorts_of_negatives_are_equally_frequent():
+    task = tasks.brackets(3000, (2, 6), negatives=("hard", "turned"), rng=0)
+    counts = task.x.sum(axis=1)[task.y == 0]
+    assert close_to((counts[:, 0] == counts[:, 1]).mean(), 1 / 2, 1500)
+
+
 def test_a_single_pair_has_one_hard_negative():
     task = tasks.brackets(20, 1, rng=0)
     assert set(task.texts) == {"()", ")("}

@@ -46,10 +46,12 @@ def brackets(
     label : {"string", "step"}
         One class a string: 0 unbalanced, 1 balanced. Or one a step: 0 nothing can balance
         it any more, 1 something is open and can still be closed, 2 balanced so far.
-    negatives : {"hard", "random"}
+    negatives : {"hard", "turned", "random"} or several of them
         Where unbalanced strings come from. Hard ones are balanced strings of which two
         different brackets have changed places, so each has as many brackets of every sort
-        as a balanced one and counting does not help. Random ones are any symbols.
+        as a balanced one and counting them does not help. In turned ones a single bracket
+        has been turned round, so counting is enough. Random ones are any symbols. Of
+        several sorts each is drawn equally often on average.
     balanced : float
         Share of balanced strings, rounded to whole strings; from 0 to 1.
     rng : int or numpy.random.Generator, optional
@@ -70,7 +72,7 @@ def brackets(
     Notes
     -----
     Baseline ``"accuracy"``: the share of the more frequent class of these very labels. For
-    strings it is 1/2 by default, for counting as well when negatives are hard.
+    strings it is 1/2 by default, for counting as well when all negatives are hard.
 
     References
     ----------
@@ -89,7 +91,9 @@ def brackets(
     n, (low, high) = positive_int("n", n), integer_range("pairs", pairs)
     one_of("kinds", kinds, (1, 2, 3))
     one_of("label", label, ("string", "step"))
-    one_of("negatives", negatives, ("hard", "random"))
+    sorts = (negatives,) if isinstance(negatives, str) else tuple(negatives)
+    for sort in sorts or ("",):
+        one_of("negatives", sort, tuple(_SPOILERS))
     if not 0 <= balanced <= 1:
         raise ValueError(f"balanced must lie in [0, 1], got {balanced}")
     depths = None if depth is None else integer_range("depth", depth)
@@ -102,7 +106,8 @@ def brackets(
     for is_good in good:
         text = _balanced(low, high, depths, symbols, rng)
         if not is_good:
-            text = _spoilt(text, rng) if negatives == "hard" else _other(len(text), symbols, rng)
+            sort = sorts[0] if len(sorts) == 1 else sorts[int(rng.integers(len(sorts)))]
+            text = _SPOILERS[sort](text, symbols, rng)
         texts.append(text)
     y = good.astype(np.int64)
     if label == "step":
@@ -328,7 +333,7 @@ def _path(pairs, top, must_touch, rng):
     return path
 
 
-def _spoilt(text, rng):
+def _exchanged(text, symbols, rng):
     """Exchange two different brackets so that the string is no longer balanced."""
     while True:
         i, j = sorted(rng.choice(len(text), size=2, replace=False).tolist())
@@ -337,11 +342,21 @@ def _spoilt(text, rng):
             return changed
 
 
-def _other(length, symbols, rng):
+def _turned(text, symbols, rng):
+    """Turn one bracket round: its kind then has two more that open than close, or two fewer."""
+    place = int(rng.integers(len(text)))
+    partner = symbols[symbols.index(text[place]) ^ 1]
+    return f"{text[:place]}{partner}{text[place + 1 :]}"
+
+
+def _other(text, symbols, rng):
     while True:
-        text = "".join(symbols[k] for k in rng.integers(len(symbols), size=length))
-        if not is_balanced(text):
-            return text
+        other = "".join(symbols[k] for k in rng.integers(len(symbols), size=len(text)))
+        if not is_balanced(other):
+            return other
+
+
+_SPOILERS = {"hard": _exchanged, "turned": _turned, "random": _other}
 
 
 def _step_labels(text):
