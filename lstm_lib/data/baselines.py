@@ -1,16 +1,18 @@
-"""Forecasts that need no network, and that a network has to beat.
+"""What needs no network, and what a network has to beat.
 
-Each takes the windows that a network takes, ``X`` of shape (N, width, F), and answers in
-the shape of the targets that `lstm_lib.data.windows.sliding_windows` makes: (N, K) for
+Each forecast takes the windows that a network takes, ``X`` of shape (N, width, F), and answers
+in the shape of the targets that `lstm_lib.data.windows.sliding_windows` makes: (N, K) for
 a horizon of 1 and (N, horizon, K) beyond, with K the number of target columns.
+To classify whole series there is `dtw_distances`: the class of the nearest known series.
 """
 
 import numpy as np
 
+from lstm_lib.data.text import pad_sequences
 from lstm_lib.data.windows import _target_columns
 from lstm_lib.validation import positive_int
 
-__all__ = ["LinearAutoregression", "drift", "persistence", "seasonal_naive"]
+__all__ = ["LinearAutoregression", "drift", "dtw_distances", "persistence", "seasonal_naive"]
 
 
 def persistence(X, horizon=1, *, targets=None):
@@ -191,6 +193,82 @@ class LinearAutoregression:
         if X.shape[1:] != self.weights.shape[2:]:
             raise ValueError(f"X must have shape (N, *{self.weights.shape[2:]}), got {X.shape}")
         return _shaped(np.einsum("nwf,hkwf->nhk", X, self.weights) + self.intercept)
+
+
+def dtw_distances(first, second):
+    r"""Distance of every series to every other, however long, by dynamic time warping.
+
+    A warping path pairs the steps of two series: it begins with both first steps, ends with both
+    last ones, and moves on in one of the series or in both at a time. The distance is that of the
+    cheapest path,
+
+    .. math:: D(a, b)^2 = \min_\pi \sum_{(i, j) \in \pi} \lVert a_i - b_j \rVert^2 .
+
+    All channels are warped together (*dependent* warping). The path may stray as far as it likes.
+    A channel counts by its size: scale first. A longer path costs more, and nothing is divided
+    by its length.
+
+    Parameters
+    ----------
+    first : sequence of N array_like, each of shape (T_n, C)
+    second : sequence of M array_like, each of shape (T_m, C)
+
+    Returns
+    -------
+    ndarray, shape (N, M)
+        All pairs are computed at once, cell by cell of their alignment: a thousand pairs cost
+        little more than one, and memory for N M max(T_m) numbers.
+
+    Raises
+    ------
+    ValueError
+        If a series is empty or none is there, if channels differ, or a value is not finite.
+
+    References
+    ----------
+    H. Sakoe and S. Chiba, "Dynamic programming algorithm optimization for spoken word
+    recognition", IEEE Transactions on Acoustics, Speech, and Signal Processing 26 (1978);
+    M. Shokoohi-Yekta et al., "Generalizing DTW to the multi-dimensional case requires an
+    adaptive approach", Data Mining and Knowledge Discovery 31 (2017).
+
+    Examples
+    --------
+    The same shape drawn more slowly is at distance 0; one that goes elsewhere is not:
+
+    >>> shape = [[0.0], [1.0], [5.0]]
+    >>> slower = [[0.0], [0.0], [1.0], [1.0], [5.0]]
+    >>> dtw_distances([shape], [slower, [[0.0], [1.0], [2.0]]])
+    array([[0., 3.]])
+    """
+    a, a_lengths = _as_series("first", first)
+    b, b_lengths = _as_series("second", second)
+    if a.shape[2] != b.shape[2]:
+        raise ValueError(f"first has {a.shape[2]} channels, second has {b.shape[2]}")
+    found = np.empty((len(a), len(b)))
+    a_squares, b_squares = (a**2).sum(axis=2), (b**2).sum(axis=2)
+    above = None
+    for i in range(a.shape[1]):
+        row, ends = [], a_lengths == i + 1
+        for j in range(b.shape[1]):
+            step = a_squares[:, i, None] + b_squares[:, j] - 2 * a[:, i] @ b[:, j].T
+            np.maximum(step, 0, out=step)
+            before = [above[j]] if i else []
+            before += [row[-1]] if j else []
+            before += [above[j - 1]] if i and j else []
+            row.append(step + np.minimum.reduce(before) if before else step)
+            done = np.ix_(ends, b_lengths == j + 1)
+            found[done] = row[-1][done]
+        above = row
+    return np.sqrt(found)
+
+
+def _as_series(name, series):
+    padded, lengths = pad_sequences([np.asarray(one, dtype=float) for one in series])
+    if padded.ndim != 3:
+        raise ValueError(f"{name} must hold series of shape (T, C), got {padded.shape[2:]} a step")
+    if not np.isfinite(padded).all():
+        raise ValueError(f"{name} must be finite")
+    return padded, lengths
 
 
 def _as_windows(X):

@@ -2,10 +2,16 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lstm_lib.data.baselines import LinearAutoregression, drift, persistence, seasonal_naive
+from lstm_lib.data.baselines import (
+    LinearAutoregression,
+    drift,
+    dtw_distances,
+    persistence,
+    seasonal_naive,
+)
 from lstm_lib.data.metrics import block_bootstrap, mae, mase, rmse, skill
 from lstm_lib.data.windows import sliding_windows, time_split
 
@@ -148,3 +154,48 @@ def test_block_bootstrap_covers_an_autocorrelated_mean_where_single_days_do_not(
 def test_block_bootstrap_repeats():
     values = np.random.default_rng(0).normal(size=50)
     assert block_bootstrap(values, 5) == block_bootstrap(values, 5)
+
+
+def alignment(a, b):
+    """Dynamic time warping as its definition: two loops, one cell after the other."""
+    cost = np.full((len(a) + 1, len(b) + 1), np.inf)
+    cost[0, 0] = 0
+    for i, one in enumerate(a):
+        for j, other in enumerate(b):
+            before = min(cost[i, j], cost[i, j + 1], cost[i + 1, j])
+            cost[i + 1, j + 1] = ((one - other) ** 2).sum() + before
+    return np.sqrt(cost[-1, -1])
+
+
+@settings(deadline=None)
+@given(st.integers(0, 1000), st.integers(1, 3))
+def test_warping_of_all_pairs_is_that_of_two_plain_loops(seed, channels):
+    rng = np.random.default_rng(seed)
+    first, second = (
+        [rng.normal(size=(rng.integers(1, 9), channels)) for _ in range(number)]
+        for number in (4, 3)
+    )
+    found = dtw_distances(first, second)
+    assert np.allclose(found, [[alignment(a, b) for b in second] for a in first], atol=1e-6)
+    assert np.allclose(found.T, dtw_distances(second, first), atol=1e-6)
+
+
+def test_warping_does_not_look_past_the_end_of_a_series():
+    rng = np.random.default_rng(0)
+    short, long = rng.normal(size=(3, 2)), rng.normal(size=(20, 2))
+    alone = dtw_distances([short], [short + 1])
+    assert np.allclose(dtw_distances([short, long], [short + 1, long])[0, 0], alone)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ([np.ones((3, 2))], [np.ones((3, 1))], "2 channels, second has 1"),
+        ([np.ones(3)], [np.ones(3)], r"first must hold series of shape \(T, C\)"),
+        ([np.full((3, 1), np.nan)], [np.ones((3, 1))], "first must be finite"),
+        ([], [np.ones((3, 1))], "at least one sequence"),
+    ],
+)
+def test_series_that_cannot_be_warped(first, second, message):
+    with pytest.raises(ValueError, match=message):
+        dtw_distances(first, second)

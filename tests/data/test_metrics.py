@@ -80,6 +80,16 @@ def test_recall_at_k():
     assert metrics.recall_at_k([set(range(30))], [list(range(10))]) == 1, "ten of ten places"
 
 
+@given(st.integers(1, 500), st.data())
+def test_ends_of_a_share_are_just_compatible_with_it(n, data):
+    share, low, high = metrics.proportion_interval(right := data.draw(st.integers(0, n)), n)
+    assert share == right / n
+    assert -1e-12 < low < share + 1e-12 and share - 1e-12 < high < 1 + 1e-12
+    for end in {low, high} - {0.0, 1.0}:
+        standard_error = np.sqrt(max(end * (1 - end), 0) / n)
+        assert abs(share - end) == pytest.approx(1.959964 * standard_error, abs=1e-6)
+
+
 def test_calibration_error():
     sure = np.array([[0.9, 0.1]] * 10)
     assert metrics.calibration_error(sure, [0] * 9 + [1]) == pytest.approx(0, abs=1e-12)
@@ -164,6 +174,8 @@ def test_longest_copied_run(text, source):
         (lambda: metrics.accuracy([1, 2], [1]), "got (2,) and (1,)"),
         (lambda: metrics.accuracy([], []), "n > 0"),
         (lambda: metrics.roc_auc([1, 1], [0.1, 0.2]), "two classes, got [1]"),
+        (lambda: metrics.proportion_interval(5, 4), "between 0 and n = 4, got 5"),
+        (lambda: metrics.proportion_interval(0, 0), "n must be a positive integer"),
         (lambda: metrics.recall_at_k([], []), "at least one"),
         (lambda: metrics.recall_at_k([set()], [[1]]), "relevant[0] must not be empty"),
         (lambda: metrics.recall_at_k([{1}], [[1]], k=0), "k must be a positive integer"),

@@ -1,7 +1,10 @@
 """Metrics of answers that are right or wrong, of rankings and of confidence."""
 
+from statistics import NormalDist
+
 import numpy as np
 
+from lstm_lib.data.metrics.forecasts import Interval
 from lstm_lib.data.metrics.libraries import library
 from lstm_lib.validation import positive_int
 
@@ -10,6 +13,7 @@ __all__ = [
     "calibration_error",
     "f1",
     "precision",
+    "proportion_interval",
     "recall",
     "recall_at_k",
     "roc_auc",
@@ -254,6 +258,55 @@ def calibration_error(probabilities, actual, bins=15):
     places = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = np.bincount(places, weights=right - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(actual))
+
+
+def proportion_interval(right, n):
+    r"""How far a share of right answers may be off by the luck of the test part (Wilson).
+
+    .. math:: \frac{1}{1 + z^2 / n} \Bigl( \hat p + \frac{z^2}{2n} \pm
+              z \sqrt{\frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2}} \Bigr),
+              \qquad \hat p = \frac{\mathrm{right}}{n}
+
+    It supposes that the n answers are independent. Unlike :math:`\hat p` plus and minus its standard
+    error it stays between 0 and 1, and it does not shrink to nothing where all are right. It says
+    nothing of how much another training would change.
+
+    Parameters
+    ----------
+    right : number
+        Right answers, between 0 and n; a mean over several trainings may be no whole number.
+    n : int
+
+    Returns
+    -------
+    Interval
+        The share ``right / n`` and the ends of its 95 % interval.
+
+    Raises
+    ------
+    ValueError
+        If `right` is not between 0 and n, or n is below 1.
+
+    References
+    ----------
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of
+    the American Statistical Association 22 (1927).
+
+    Examples
+    --------
+    >>> share, low, high = proportion_interval(98, 100)
+    >>> share, round(low, 3), round(high, 3)
+    (0.98, 0.93, 0.994)
+    """
+    n = positive_int("n", n)
+    if not 0 <= right <= n:
+        raise ValueError(f"right must lie between 0 and n = {n}, got {right}")
+    z = NormalDist().inv_cdf(0.975)
+    share = right / n
+    centre = share + z**2 / (2 * n)
+    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    low, high = (float(end / (1 + z**2 / n)) for end in (centre - half, centre + half))
+    return Interval(share, low, high)
 
 
 def _of_one_class(name, actual, predicted, positive):
