@@ -59,7 +59,7 @@ def raises(error, text):
     return pytest.raises(error, match=re.escape(text))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10**6),
     vocabulary=st.integers(2, 4),
@@ -82,7 +82,7 @@ def test_a_beam_that_holds_everything_finds_every_sequence_in_order(
     assert alpha > 0 or found[0].score >= chosen.score
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=4),
     vocabulary=st.integers(2, 6),
@@ -98,7 +98,7 @@ def test_a_beam_of_one_is_greedy_search(seeds, vocabulary, max_length, alpha):
         assert found.finished == expected.finished
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=3),
     beam_size=st.integers(1, 6),

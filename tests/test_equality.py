@@ -71,7 +71,7 @@ def problems(draw):
     )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(problems())
 def test_three_implementations_agree_on_any_shape(problem):
     reference = solve_torch(problem, reference=True)

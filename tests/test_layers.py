@@ -220,7 +220,7 @@ def convolutions(draw):
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(convolutions())
 def test_convolution_is_its_equation_and_torchs(case):
     options, shape, seed = case

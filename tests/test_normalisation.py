@@ -20,7 +20,7 @@ def random_case(seed, shape, affine, dtype=np.float64):
     return x, dy, *(rng.normal(size=shape[-1]).astype(dtype) for _ in range(2))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(0, 2**32 - 1),
     st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(2, 5)),

@@ -35,7 +35,7 @@ def layer_of(L, kind, symbol, sizes, **more):
     return getattr(L, kind)(sizes["I"], sizes["H"], **options)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 6), st.integers(3, 9), st.integers(1, 2))
 def test_every_weight_exists_with_its_shape(inputs, hidden, projected):
     cases = [(kind, symbol, {}) for kind, symbol in WEIGHTS]

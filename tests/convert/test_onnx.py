@@ -115,7 +115,7 @@ def test_there_and_back_is_bit_identical(kind, engine, options, dtype):
         assert np.array_equal(ours[name], theirs[name])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.sampled_from(["LSTM", "GRU", "RNN"]),
     st.integers(0, 2**32 - 1),

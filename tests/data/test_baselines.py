@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lstm_lib.data.baselines import (
@@ -167,7 +167,6 @@ def alignment(a, b):
     return np.sqrt(cost[-1, -1])
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 3))
 def test_warping_of_all_pairs_is_that_of_two_plain_loops(seed, channels):
     rng = np.random.default_rng(seed)
