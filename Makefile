@@ -18,7 +18,7 @@ OLDER_CPU := $(if $(filter x86_64 amd64,$(shell uname -m)),ATEN_CPU_CAPABILITY=d
 NBVAL := $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=60 -n 2 --dist loadfile -q chapters book
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test serve notebooks bench colab clean
+.PHONY: help env book test serve notebooks train bench colab clean
 
 help: ## list the commands
 	@echo "Two commands are enough:  make book  builds the book,  make test  checks everything."
@@ -56,6 +56,9 @@ serve: book ## build the book, serve it on this machine and open it in the brows
 
 notebooks: env ## run the notebooks anew and store what they print (NB="a.ipynb b.ipynb" for some)
 	@$(QUIET) $(PY) tools/run_notebooks.py $(NB)
+
+train: env ## train anew the networks that the library keeps, hours (NET="shakespeare" for one)
+	@$(THREADS) $(PY) -m train $(NET)
 
 bench: env ## measure speed and memory beside torch.nn, quarter of an hour (BENCH="--quick" for less)
 	@$(PY) -m benchmarks $(BENCH)

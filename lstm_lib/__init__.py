@@ -30,6 +30,7 @@ What lives where:
     streams      training and judging language models on one long text
     runs         one run of training: history, checkpoint, progress bar
     checkpoints  weights on disk as safetensors, written atomically
+    pretrained   small networks that were trained for long, each known by its hash
     files        files that are whole or not there
     data         windows, scaling, baselines, text and real data sets
     zoo          well-known LSTM bugs, each with its symptom and the check that catches it
