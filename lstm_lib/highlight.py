@@ -1,4 +1,4 @@
-"""Words on coloured ground: which of them speak for an answer, and which against it.
+"""Text on coloured ground: which words speak for an answer, and what a cell does at every character.
 
 A page of its own kind beside :mod:`lstm_lib.figures`: running text that wraps, not a drawing. Here live the
 marks and their HTML; where the numbers come from is the notebook's matter.
@@ -6,10 +6,12 @@ marks and their HTML; where the numbers come from is the notebook's matter.
 
 import html
 import sys
+import zlib
+from itertools import groupby
 
 import numpy as np
 
-__all__ = ["show_words", "words_to_html"]
+__all__ = ["characters_to_html", "show_characters", "show_words", "words_to_html"]
 
 FOR, AGAINST = "59,130,246", "249,115,22"  # blue and orange of the figures, as red, green, blue
 LEVELS = 4
@@ -45,8 +47,7 @@ def words_to_html(rows, alt):
     >>> "−</sup>" in page, "+</sup>" in page
     (True, False)
     """
-    if not isinstance(alt, str) or len(alt.split()) < 3:
-        raise ValueError(f"alt must say in words what the colours show, got {alt!r}")
+    _check_alt(alt)
     rows = [_checked(*row) for row in rows]
     if not rows:
         raise ValueError("rows must hold at least one text")
@@ -55,6 +56,79 @@ def words_to_html(rows, alt):
     alt = html.escape(" ".join(alt.split()), quote=True)
     style = "line-height:2;overflow-wrap:anywhere"
     return f'<div class="lstm-words" role="group" aria-label="{alt}" style="{style}">{body}</div>'
+
+
+def characters_to_html(choices, alt):
+    """Return texts as HTML with ground for every character, of which the reader chooses one to see.
+
+    The marks are those of :func:`words_to_html`, without the signs; each choice has its own scale. The
+    choice is made with buttons and style sheets alone: it works without JavaScript and without a server,
+    and the first text is there at once.
+
+    Parameters
+    ----------
+    choices : sequence of tuple
+        ``(label, text, values)``: what stands on the button, a string, and a number for each character.
+    alt : str
+        What a reader who cannot see the colours needs to know.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If there is no choice, numbers and characters differ in number, a number is not finite, or `alt` is
+        too short.
+
+    Examples
+    --------
+    >>> page = characters_to_html([("a cell", "to be", [0, 0, -1, 2, 2])], "The cell likes be.")
+    >>> '<i class="m2"> </i><i class="p4">be</i>' in page
+    True
+    """
+    _check_alt(alt)
+    choices = [(label, *_checked(text, values, "")[:2]) for label, text, values in choices]
+    if not choices:
+        raise ValueError("choices must hold at least one text")
+    panels = [_characters(text, values) for _, text, values in choices]
+    name = f"lstm-{zlib.crc32(repr((choices, panels)).encode()):08x}"
+    buttons, shown = [], []
+    for k, (label, _, _) in enumerate(choices):
+        ticked = " checked" if k == 0 else ""
+        buttons.append(
+            f'<input type="radio" name="{name}" id="{name}-{k}"{ticked}>'
+            f'<label for="{name}-{k}">{html.escape(label)}</label>'
+        )
+        shown.append(f"#{name}-{k}:checked~.t{k}")
+    texts = "".join(f'<div class="t{k}">{panel}</div>' for k, panel in enumerate(panels))
+    alt = html.escape(" ".join(alt.split()), quote=True)
+    return (
+        f'<div class="lstm-words" role="group" aria-label="{alt}"><style>{_style(name, shown)}</style>'
+        f'<div class="{name}">{"".join(buttons)}{texts}</div></div>'
+    )
+
+
+def show_characters(choices, alt):
+    """Show coloured texts to choose from in a notebook, elsewhere their alternative text.
+
+    Parameters
+    ----------
+    choices, alt
+        As for :func:`characters_to_html`.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`characters_to_html`.
+
+    Examples
+    --------
+    >>> show_characters([("a cell", "to", [0, 1])], "The cell likes o.")
+    Words: The cell likes o.
+    """
+    _show(characters_to_html(choices, alt), alt)
 
 
 def show_words(rows, alt):
@@ -75,13 +149,21 @@ def show_words(rows, alt):
     >>> show_words([(["a", "dull", "film"], [0.1, -3.0, 0.0], "")], "The word dull is orange.")
     Words: The word dull is orange.
     """
-    page = words_to_html(rows, alt)
+    _show(words_to_html(rows, alt), alt)
+
+
+def _show(page, alt):
     text = f"Words: {' '.join(alt.split())}"
     ipython = sys.modules.get("IPython")
     if ipython is None or ipython.get_ipython() is None:
         print(text)
         return
     ipython.display.display({"text/html": page, "text/plain": text}, raw=True)
+
+
+def _check_alt(alt):
+    if not isinstance(alt, str) or len(alt.split()) < 3:
+        raise ValueError(f"alt must say in words what the colours show, got {alt!r}")
 
 
 def _checked(words, values, note):
@@ -114,3 +196,36 @@ def _word(word, share):
     )
     behind = f"<sup>{sign}</sup>" if level > LEVELS // 2 else ""
     return f'<span style="{style}">{word}{behind}</span>'
+
+
+def _characters(text, values):
+    """Characters of one ground in one element, so that the page stays small."""
+    levels = np.rint(values / (np.abs(values).max(initial=0.0) or 1.0) * LEVELS).astype(int)
+    parts = []
+    for level, group in groupby(zip(text, levels, strict=True), key=lambda pair: int(pair[1])):
+        run = html.escape("".join(character for character, _ in group))
+        kind = "p" if level > 0 else "m"
+        parts.append(f'<i class="{kind}{abs(level)}">{run}</i>' if level else run)
+    return "".join(parts)
+
+
+def _style(name, shown):
+    rules = [
+        f".{name}{{position:relative}}",
+        f".{name} input{{position:absolute;opacity:0}}",
+        f".{name} label{{display:inline-block;margin:0 .4em .4em 0;padding:.05em .6em;cursor:pointer;"
+        "border:.1em solid currentColor;border-radius:.4em;opacity:.75}",
+        f".{name} input:checked+label{{font-weight:700;opacity:1;background:rgba(128,128,128,.25)}}",
+        f".{name} input:focus-visible+label{{outline:.15em solid currentColor;outline-offset:.1em}}",
+        f".{name}>div{{display:none;margin-top:.4em;white-space:pre-wrap;overflow-wrap:anywhere;"
+        "font:.85em/1.75 monospace}",
+        f"{','.join(shown)}{{display:block!important}}",
+        f".{name} i{{font-style:normal;padding:.1em 0}}",
+    ]
+    for kind, colour, line in (("p", FOR, "solid"), ("m", AGAINST, "dotted")):
+        for level in range(1, LEVELS + 1):
+            rules.append(
+                f".{name} .{kind}{level}{{background:rgba({colour},{STRONGEST * level / LEVELS:.2f});"
+                f"border-bottom:.13em {line} rgb({colour})}}"
+            )
+    return "".join(rules)

@@ -1,12 +1,13 @@
 """lstm_lib.highlight: marks for every eye, text that can be read, and no way for a word to become a tag."""
 
+import html
 import re
 
 import numpy as np
 import pytest
 
 from lstm_lib import highlight
-from lstm_lib.highlight import show_words, words_to_html
+from lstm_lib.highlight import characters_to_html, show_characters, show_words, words_to_html
 from tests.test_figures import PAGES, contrast
 
 ALT = "Words that speak for it and against it."
@@ -56,3 +57,40 @@ def test_bad_input_is_named():
     ]:
         with pytest.raises(ValueError, match=message):
             show_words(rows, alt)
+
+
+def test_every_character_of_every_choice_stands_in_the_page():
+    text = 'Enter <HAMLET> & "ghost"\nExit'
+    page = characters_to_html([("one", text, np.arange(len(text))), ("two", "ab", [0, -1])], ALT)
+    panels = re.findall(r'<div class="t\d">(.*?)</div>', page, re.DOTALL)
+    assert [html.unescape(re.sub(r"</?i[^>]*>", "", panel)) for panel in panels] == [text, "ab"]
+    page = characters_to_html([("<b>", text, np.ones(len(text)))], ALT)
+    assert "&lt;HAMLET&gt; &amp; &quot;" in page and "&lt;b&gt;</label>" in page
+    assert panels[1] == 'a<i class="m4">b</i>'
+
+
+def test_one_choice_is_made_before_anybody_clicks_and_no_script_is_needed():
+    page = characters_to_html([("one", "ab", [1, 1]), ("two", "ab", [0, 1])], ALT)
+    ids = re.findall(r'type="radio" name="(\S+)" id="(\S+)"( checked)?>', page)
+    assert len({name for name, *_ in ids}) == 1 and len({key for _, key, _ in ids}) == 2
+    assert [bool(ticked) for *_, ticked in ids] == [True, False]
+    assert re.findall(r'label for="(\S+)"', page) == [key for _, key, _ in ids]
+    assert "<script" not in page
+    for k, (_, key, _) in enumerate(ids):
+        assert f"#{key}:checked~.t{k}" in page
+
+
+def test_two_pages_of_choices_do_not_share_their_buttons():
+    pages = [characters_to_html([("one", text, [1, 1])], ALT) for text in ("ab", "cd")]
+    assert len({re.search(r'name="(\S+)"', page).group(1) for page in pages}) == 2
+
+
+def test_choices_with_bad_input_are_named():
+    for choices, alt, message in [
+        ([], ALT, "at least one text"),
+        ([("a", "ab", [1.0])], ALT, "2 words, shape"),
+        ([("a", "a", [np.inf])], ALT, "finite"),
+        ([("a", "a", [1.0])], "short", "alt must say"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            show_characters(choices, alt)

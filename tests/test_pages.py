@@ -83,7 +83,7 @@ def test_every_topic_has_its_place():
     [
         (("| 7 |", "| 77 |"), "a row is missing"),
         (("rnn.ipynb#three-bends", "absent.ipynb#three-bends"), "absent.ipynb: no such file"),
-        (("| 10 | to come |", "| 10 | – |"), "row 16 leads nowhere"),
+        (("| 12 | to come |", "| 12 | – |"), "row 19 leads nowhere"),
     ],
 )
 def test_a_gap_is_noticed(change, message):

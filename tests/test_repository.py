@@ -40,7 +40,7 @@ def tracked_files() -> list[Path]:
     if listed.returncode:
         pytest.skip("not a git checkout")
     names = [n for n in listed.stdout.split("\0") if n and not n.startswith(VENDORED)]
-    binary = {".png", ".woff", ".woff2", ".inv", ".ico"}
+    binary = {".png", ".woff", ".woff2", ".inv", ".ico", ".safetensors"}
     return [ROOT / n for n in names if (ROOT / n).is_file() and Path(n).suffix not in binary]
 
 

@@ -1,7 +1,7 @@
 """Counting as a language model: interpolated Kneser-Ney, the baseline for text.
 
-Characters and words alike, given as integers. Everything is counted with sorted arrays, so
-a million characters of order 6 take seconds.
+Characters and words alike, given as integers. Everything is counted with arrays, so
+a million characters of order 6 take a second or two.
 """
 
 import numpy as np
@@ -9,6 +9,8 @@ import numpy as np
 from lstm_lib.validation import positive_int
 
 __all__ = ["KneserNey"]
+
+TABLE = 16  # entries a key: above, sorting takes less memory
 
 
 class KneserNey:
@@ -101,7 +103,7 @@ class KneserNey:
         grams, ends = [], []
         for k in range(self.order):
             keys, found = self._keys(tokens, place, ids, k)
-            of_order, number = np.unique(keys[found], return_inverse=True)
+            of_order, number = _numbered(keys[found])
             ids = _ids_before(number, found)
             grams.append(of_order)
             ends.append(ids[1:])
@@ -230,6 +232,21 @@ class _Level:
         return np.divide(kept, total, out=lower.copy(), where=total > 0)
 
 
+def _numbered(keys):
+    """The different keys, sorted, and for every key its place among them.
+
+    As ``np.unique``, but with a table in place of a sort where the largest key is small enough for one.
+    """
+    size = int(keys.max()) + 1
+    if size > TABLE * len(keys):
+        return np.unique(keys, return_inverse=True)
+    table = np.zeros(size, np.int32)
+    table[keys] = 1
+    different = np.flatnonzero(table)
+    table[different] = np.arange(len(different))
+    return different, table[keys].astype(np.int64)
+
+
 def _ids_before(number, found):
     """Numbers of the grams that end before each step, from those that end at the found ones."""
     ids = np.full(len(found) + 1, -1)
@@ -243,8 +260,9 @@ def _different_before(ends, longer, begins):
     `ends` and `longer` number the grams of an order and of the next that end at each step,
     and `begins` says where a gram of this order begins its sequence.
     """
-    _, first = np.unique(longer, return_index=True)
-    first = first[longer[first] >= 0]
-    counts = np.bincount(ends[first], minlength=ends.max() + 1)
+    found = np.flatnonzero(longer >= 0)
+    somewhere = np.zeros(longer.max() + 1, np.int64)
+    somewhere[longer[found]] = found
+    counts = np.bincount(ends[somewhere], minlength=ends.max() + 1)
     counts[np.unique(ends[begins])] += 1
     return counts

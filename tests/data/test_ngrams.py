@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lstm_lib.data import ngrams
 from lstm_lib.data.ngrams import KneserNey
 from lstm_lib.data.text import Vocabulary, words
 
@@ -108,6 +109,17 @@ def test_a_word_of_one_company_is_not_told_elsewhere():
     after_new_word = model.probabilities([vocabulary["dog"]])
     assert after_new_word[vocabulary["cat"]] > after_new_word[vocabulary["francisco"]]
     assert model.probabilities([vocabulary["san"]]).argmax() == vocabulary["francisco"]
+
+
+@pytest.mark.parametrize("kinds", [3, 40])
+def test_a_table_and_a_sort_count_alike(monkeypatch, kinds):
+    rng = np.random.default_rng(0)
+    text, other = rng.integers(kinds, size=(2, 500))
+    found = []
+    for table in (0, ngrams.TABLE, 10**6):
+        monkeypatch.setattr(ngrams, "TABLE", table)
+        found.append(KneserNey(4, kinds).fit([text, other]).log2_probabilities([other, text]))
+    assert (found[0] == found[1]).all() and (found[0] == found[2]).all()
 
 
 def test_sequences_do_not_reach_into_each_other():
