@@ -1,9 +1,9 @@
 """Each notebook alone, as Colab runs it.
 
 A notebook is copied into an empty folder. Its kernel lives in a fresh environment that holds what
-Colab brings (numpy, torch, matplotlib, a kernel) and nothing of this project. The first cell installs
-lstm_lib from this checkout's git, which stands in for the public address through git's own
-``insteadOf``, and the data packages; then the notebook runs to its end under nbval, which compares what
+Colab brings (numpy, torch, matplotlib, scikit-learn, a kernel and a few more, see BASE) and nothing of
+this project. The first cell installs lstm_lib from this checkout's git, which stands in for the public
+address through git's own ``insteadOf``, and the data packages; then the notebook runs to its end under nbval, which compares what
 it prints with what is stored. ``make colab`` sets the code paths of an older processor, so that each
 notebook is held to its numbers a second time, on other instructions than in ``make test``.
 
@@ -27,7 +27,16 @@ from tests.notebooks.hygiene import NOTEBOOKS, REPOSITORY, ROOT
 
 pytestmark = pytest.mark.slow
 
-BASE = ("numpy", "torch", "matplotlib", "ipykernel")
+BASE = (
+    "numpy",
+    "torch",
+    "matplotlib",
+    "ipykernel",
+    "scikit-learn",
+    "tqdm",
+    "safetensors",
+    "tokenizers",
+)
 LAST_CELL = """
 import json, os, pathlib, sys, lstm_lib, torch
 found = {"lstm_lib": lstm_lib.__file__, "torch": torch.__file__, "prefix": sys.prefix}
