@@ -51,11 +51,9 @@ def words_to_html(rows, alt):
     rows = [_checked(*row) for row in rows]
     if not rows:
         raise ValueError("rows must hold at least one text")
-    largest = max((np.abs(values).max(initial=0.0) for _, values, _ in rows), default=0.0)
+    largest = max(np.abs(values).max(initial=0.0) for _, values, _ in rows)
     body = "".join(_row(words, values / (largest or 1.0), note) for words, values, note in rows)
-    alt = html.escape(" ".join(alt.split()), quote=True)
-    style = "line-height:2;overflow-wrap:anywhere"
-    return f'<div class="lstm-words" role="group" aria-label="{alt}" style="{style}">{body}</div>'
+    return _group(body, alt, ' style="line-height:2;overflow-wrap:anywhere"')
 
 
 def characters_to_html(choices, alt):
@@ -103,11 +101,8 @@ def characters_to_html(choices, alt):
         )
         shown.append(f"#{name}-{k}:checked~.t{k}")
     texts = "".join(f'<div class="t{k}">{panel}</div>' for k, panel in enumerate(panels))
-    alt = html.escape(" ".join(alt.split()), quote=True)
-    return (
-        f'<div class="lstm-words" role="group" aria-label="{alt}"><style>{_style(name, shown)}</style>'
-        f'<div class="{name}">{"".join(buttons)}{texts}</div></div>'
-    )
+    style = f"<style>{_style(name, shown)}</style>"
+    return _group(f'{style}<div class="{name}">{"".join(buttons)}{texts}</div>', alt)
 
 
 def show_characters(choices, alt):
@@ -159,6 +154,12 @@ def _show(page, alt):
         print(text)
         return
     ipython.display.display({"text/html": page, "text/plain": text}, raw=True)
+
+
+def _group(body, alt, attributes=""):
+    """All that is shown at once, with its alternative text; nbval knows it by the class."""
+    alt = html.escape(" ".join(alt.split()), quote=True)
+    return f'<div class="lstm-words" role="group" aria-label="{alt}"{attributes}>{body}</div>'
 
 
 def _check_alt(alt):

@@ -1,11 +1,12 @@
 """Each notebook alone, as Colab runs it.
 
 A notebook is copied into an empty folder. Its kernel lives in a fresh environment that holds what
-Colab brings (numpy, torch, matplotlib, scikit-learn, a kernel and a few more, see BASE) and nothing of
-this project. The first cell installs lstm_lib from this checkout's git, which stands in for the public
-address through git's own ``insteadOf``, and the data packages; then the notebook runs to its end under nbval, which compares what
-it prints with what is stored. ``make colab`` sets the code paths of an older processor, so that each
-notebook is held to its numbers a second time, on other instructions than in ``make test``.
+Colab brings (numpy, torch, matplotlib, scikit-learn, a kernel and a few more, see BASE) and nothing
+of this project. The first cell installs lstm_lib from this checkout's git, which stands in for the
+public address through git's own ``insteadOf``, and the data packages; then the notebook runs to its
+end under nbval, which compares what it prints with what is stored. ``make colab`` sets the code
+paths of an older processor, so that each notebook is held to its numbers a second time, on other
+instructions than in ``make test``.
 
 The base environment is made once. Each notebook gets an environment of its own on top of it, so that
 installs never mix. Slow.
