@@ -8,13 +8,16 @@ end under nbval, which compares what it prints with what is stored. ``make colab
 paths of an older processor, so that each notebook is held to its numbers a second time, on other
 instructions than in ``make test``.
 
-The base environment is made once. Each notebook gets an environment of its own on top of it, so that
-installs never mix. Slow.
+The base environment is made once. On top of it the first cell is run in an environment that has nothing
+but the base, once for each first cell that there is (nearly all are the same, letter by letter). Each
+notebook then gets a copy of what that cell left behind, so that further installs never mix. Slow.
 """
 
+import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import venv
@@ -105,16 +108,63 @@ def make_base(folder):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture
-def fresh(base, tmp_path):
-    """An environment of its own for one notebook, with the base's packages and none of ours."""
-    folder = tmp_path / "environment"
+@pytest.fixture(scope="session")
+def bare(base, tmp_path_factory):
+    """An environment with the base's packages and none of ours; to be copied."""
+    folder = tmp_path_factory.mktemp("bare") / "environment"
     venv.create(folder, with_pip=True)
     (site_packages(folder) / "base.pth").write_text(f"{site_packages(base)}\n")
-    command = [str(python_of(folder)), "-c", "import lstm_lib"]
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    absent = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert "No module named 'lstm_lib'" in absent.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def first_cell(bare, base, public_repository):
+    """A function from a notebook to an environment in which its first cell was run."""
+
+    def run(path):
+        cell = code_cells(nbformat.read(path, as_version=4))[0]
+        name = hashlib.sha256(cell.source.encode()).hexdigest()[:16]
+        folder = base.parent / f"first-cell-{name}"
+        with FileLock(base.parent / f"{name}.lock"):
+            if not (folder / "done").exists():
+                folder.mkdir()
+                shutil.copytree(bare, folder / "environment", symlinks=True)
+                run_first_cell(cell, folder, public_repository)
+                (folder / "done").touch()
+        return folder / "environment"
+
+    return run
+
+
+def run_first_cell(cell, folder, public_repository):
+    assert not has_library(folder / "environment"), "the environment is to begin without lstm_lib"
+    notebook = nbformat.v4.new_notebook(cells=[cell, probe()])
+    nbformat.write(notebook, folder / "first.ipynb")
+    done = run_in(
+        folder / "environment", folder / "first.ipynb", public_repository, folder / "found.json"
+    )
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    assert has_library(folder / "environment"), "the first cell is to install lstm_lib"
+
+
+def has_library(environment):
+    command = [str(python_of(environment)), "-c", "import lstm_lib"]
+    variables = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=environment, env=variables, capture_output=True, text=True)
+    assert done.returncode == 0 or "No module named 'lstm_lib'" in done.stderr, done.stderr
+    return done.returncode == 0
+
+
+def probe():
+    """A cell that writes down where the library was found."""
+    return nbformat.v4.new_code_cell(LAST_CELL, metadata={"tags": ["nbval-ignore-output"]})
+
+
+@pytest.fixture
+def fresh(first_cell, path, tmp_path):
+    """A copy, for one notebook alone, of the environment that its first cell makes."""
+    folder = tmp_path / "environment"
+    shutil.copytree(first_cell(path), folder, symlinks=True)
     return folder
 
 
@@ -123,13 +173,12 @@ def test_notebook_runs_alone(path, fresh, public_repository, tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
     notebook = nbformat.read(path, as_version=4)
-    last = nbformat.v4.new_code_cell(LAST_CELL, metadata={"tags": ["nbval-ignore-output"]})
-    notebook.cells.append(last)
+    notebook.cells.append(probe())
     nbformat.write(notebook, folder / path.name)
     report = tmp_path / "found.json"
     done = run_in(fresh, folder / path.name, public_repository, report)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
-    assert f"{count_code(notebook)} passed" in done.stdout, done.stdout[-2000:]
+    assert f"{len(code_cells(notebook))} passed" in done.stdout, done.stdout[-2000:]
     found = json.loads(report.read_text())
     assert Path(found["lstm_lib"]).is_relative_to(fresh)
     assert Path(found["prefix"]) == fresh
@@ -171,9 +220,10 @@ def run_in(environment, notebook, public_repository, report):
     return subprocess.run(program, cwd=ROOT, env=variables, capture_output=True, text=True)
 
 
-def count_code(notebook):
-    return sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells)
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
 
 
-def test_the_environment_that_runs_this_test_is_another(fresh):
-    assert not Path(sys.prefix).is_relative_to(fresh)
+def test_the_environment_that_runs_this_test_is_another(bare):
+    assert not Path(sys.prefix).is_relative_to(bare)
+    assert not has_library(bare)
