@@ -2,8 +2,9 @@
 
 from urllib.parse import urlsplit
 
-WIDTHS = (1360, 390)
-THEMES = ("light", "dark")
+# Each theme is opened at one width and then pulled to the other, as a window is resized or a phone turned.
+HEIGHTS = {1360: 900, 390: 844}
+VISITS = {"light": (1360, 390), "dark": (390, 1360)}
 
 # Elements of the article that stick out of the window, unless something around them scrolls.
 STICKING_OUT = """() => [...document.querySelectorAll("article *, .bd-article *")].filter(e => {
@@ -55,17 +56,35 @@ FAINT = """limit => {
 }"""
 
 
-def complaints(browser, address: str, width: int, theme: str) -> list[str]:
-    """Open the page as a reader would and list what is wrong with it."""
-    host = urlsplit(address).netloc
+def complaints(browser, address: str, widths: tuple[int, ...], theme: str) -> list[str]:
+    """Open the page as a reader would, resize it, and list what is wrong with it at each width."""
     found = []
     context = browser.new_context(
-        viewport={"width": width, "height": 900 if width > 600 else 844}, color_scheme=theme
+        viewport={"width": widths[0], "height": HEIGHTS[widths[0]]}, color_scheme=theme
     )
     context.add_init_script(
         f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')"
     )
     page = context.new_page()
+    listen(page, urlsplit(address).netloc, found)
+    try:
+        page.goto(address, wait_until="load")
+        if page.query_selector(".math"):
+            page.evaluate("() => window.MathJax?.startup?.promise")
+        page.evaluate("() => document.fonts.ready.then(() => true)")
+        for width in widths:
+            page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+            found += (f"at {width} px: {complaint}" for complaint in at_this_width(page, width))
+        shown = page.evaluate("() => document.documentElement.dataset.theme")
+        if shown not in (None, theme):
+            found.append(f"asked for the {theme} theme, got {shown}")
+    finally:
+        context.close()
+    return found
+
+
+def listen(page, host, found):
+    """Note requests to another host, failed ones and errors of scripts, while the page lives."""
 
     def on_request(request):
         if (
@@ -86,24 +105,17 @@ def complaints(browser, address: str, width: int, theme: str) -> list[str]:
     page.on("response", on_response)
     page.on("console", on_console)
     page.on("pageerror", lambda error: found.append(f"script error: {error}"))
-    try:
-        page.goto(address, wait_until="load")
-        if page.query_selector(".math"):
-            page.evaluate("() => window.MathJax?.startup?.promise")
-        page.evaluate("() => document.fonts.ready.then(() => true)")
-        wide = page.evaluate(
-            "() => Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)"
-        )
-        if wide > width:
-            found.append(f"the page is {wide} px wide in a window of {width} px")
-        found += [f"sticks out of the window: {html}" for html in page.evaluate(STICKING_OUT)]
-        found += [f"formula not rendered: {text}" for text in page.evaluate(UNRENDERED)]
-        found += [f"raw TeX on the page: {text}" for text in page.evaluate(VISIBLE_TEX)]
-        faint = page.evaluate(FAINT, CONTRAST_LIMIT)
-        found += [f"hardly visible, contrast {text}" for text in faint]
-        shown = page.evaluate("() => document.documentElement.dataset.theme")
-        if shown not in (None, theme):
-            found.append(f"asked for the {theme} theme, got {shown}")
-    finally:
-        context.close()
-    return found
+
+
+def at_this_width(page, width):
+    """What the page shows wrongly in a window of this width."""
+    wide = page.evaluate(
+        "() => Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)"
+    )
+    if wide > width:
+        yield f"the page is {wide} px wide in a window of {width} px"
+    yield from (f"sticks out of the window: {html}" for html in page.evaluate(STICKING_OUT))
+    yield from (f"formula not rendered: {text}" for text in page.evaluate(UNRENDERED))
+    yield from (f"raw TeX on the page: {text}" for text in page.evaluate(VISIBLE_TEX))
+    faint = page.evaluate(FAINT, CONTRAST_LIMIT)
+    yield from (f"hardly visible, contrast {text}" for text in faint)

@@ -15,11 +15,11 @@ def address(site, serve):
         yield url
 
 
-@pytest.mark.parametrize("theme", browser.THEMES)
-@pytest.mark.parametrize("width", browser.WIDTHS)
+@pytest.mark.parametrize("theme", browser.VISITS)
 @pytest.mark.parametrize("name", checks.toc_pages(TOC))
-def test_page_in_a_browser(chromium, address, name, width, theme):
-    assert browser.complaints(chromium, f"{address}/{name}.html", width, theme) == []
+def test_page_in_a_browser(chromium, address, name, theme):
+    widths = browser.VISITS[theme]
+    assert browser.complaints(chromium, f"{address}/{name}.html", widths, theme) == []
 
 
 def test_search_finds_a_word_of_the_book(chromium, address):

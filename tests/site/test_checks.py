@@ -104,7 +104,14 @@ MATH = "<script>document.querySelectorAll('.math').forEach(e => e.innerHTML = '<
 
 def test_a_sound_page_passes_in_the_browser(write, serve, chromium):
     with serve(write(MATH)) as address:
-        assert browser.complaints(chromium, f"{address}/index.html", 390, "dark") == []
+        assert browser.complaints(chromium, f"{address}/index.html", (390, 1360), "dark") == []
+
+
+@pytest.mark.parametrize("widths", browser.VISITS.values())
+def test_a_page_too_wide_for_a_phone_is_noticed_there_alone(write, serve, chromium, widths):
+    with serve(write(MATH + "<div style='width: 500px'>x</div>")) as address:
+        found = browser.complaints(chromium, f"{address}/index.html", widths, "light")
+    assert found and all(text.startswith("at 390 px") for text in found), found
 
 
 @pytest.mark.parametrize(
@@ -127,5 +134,5 @@ def test_a_sound_page_passes_in_the_browser(write, serve, chromium):
 )
 def test_a_broken_page_is_noticed_in_the_browser(write, serve, chromium, extra, complaint):
     with serve(write(extra)) as address:
-        found = browser.complaints(chromium, f"{address}/index.html", 390, "light")
+        found = browser.complaints(chromium, f"{address}/index.html", (390, 1360), "light")
     assert any(complaint in text for text in found), found
