@@ -19,6 +19,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from lstm_lib.shell import running_shell
+
 __all__ = ["MIMETYPE", "Claim", "claim", "read_claims"]
 
 MIMETYPE = "application/vnd.lstm-book.claim+json"
@@ -308,7 +310,7 @@ def claim(name, value, op, bound, *, baseline=None, unit="", source=None, digits
     AssertionError: claim 'wins' does not hold: measured 0.5 °C, must be < 0.45 (persistence: 0.61)
     """
     stated = Claim(name, value, op, bound, unit, baseline, source, digits)
-    shell = _shell()
+    shell = running_shell()
     _forbid_twice(name, shell)
     if not stated.holds:
         beside = f" ({stated.baseline[0]}: {stated.versus})" if stated.baseline else ""
@@ -403,12 +405,6 @@ def _number(name, field, value):
     if not math.isfinite(number):
         raise ValueError(f"{problem}; got {number}: look at the data and the loss for NaN first")
     return number
-
-
-def _shell():
-    """The running IPython shell, without importing IPython where nobody has."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython is not None and hasattr(ipython, "display") else None
 
 
 def _forbid_twice(name, shell):

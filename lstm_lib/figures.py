@@ -13,6 +13,8 @@ import sys
 
 import numpy as np
 
+from lstm_lib.shell import running_shell
+
 __all__ = [
     "COLOURS",
     "INK",
@@ -179,11 +181,10 @@ def show(fig, alt, caption=None):
     svg = to_svg(fig, alt)
     sys.modules["matplotlib.pyplot"].close(fig)
     alt = " ".join(alt.split())
-    ipython = sys.modules.get("IPython")
-    if ipython is None or ipython.get_ipython() is None:
+    if running_shell() is None:
         print(f"Figure: {alt}" + (f"\n{caption}" if caption else ""))
         return
-    display = ipython.display.display
+    display = sys.modules["IPython"].display.display
     display({"image/svg+xml": svg, "text/plain": f"Figure: {alt}"}, raw=True)
     if caption:
         display({"text/markdown": caption, "text/plain": caption}, raw=True)

@@ -11,6 +11,8 @@ from itertools import groupby
 
 import numpy as np
 
+from lstm_lib.shell import running_shell
+
 __all__ = ["characters_to_html", "show_characters", "show_words", "words_to_html"]
 
 FOR, AGAINST = "59,130,246", "249,115,22"  # blue and orange of the figures, as red, green, blue
@@ -149,11 +151,10 @@ def show_words(rows, alt):
 
 def _show(page, alt):
     text = f"Words: {' '.join(alt.split())}"
-    ipython = sys.modules.get("IPython")
-    if ipython is None or ipython.get_ipython() is None:
+    if running_shell() is None:
         print(text)
         return
-    ipython.display.display({"text/html": page, "text/plain": text}, raw=True)
+    sys.modules["IPython"].display.display({"text/html": page, "text/plain": text}, raw=True)
 
 
 def _group(body, alt, attributes=""):

@@ -65,7 +65,7 @@ def test_a_card_says_what_is_known(stored):
     assert made.notes == {"symbols": ["a"]} and made.parameters == 184
     assert made.size == (folder / "tiny.safetensors").stat().st_size
     assert str(made) == (
-        "tiny: 184 weights in 0.00 MB, trained for 2 minutes with seed 7 (by hand); "
+        "tiny: 184 weights in 0.00 MB, trained in 2 minutes of processor time with seed 7 (by hand); "
         "measured then: bits 1.25"
     )
 

@@ -35,9 +35,9 @@ def run(name, quick, folder, checkpoints):
     model = network.build(settings)
     checkpoints.mkdir(parents=True, exist_ok=True)
     checkpoint = checkpoints / f"{network.NAME}{'-quick' if quick else ''}.safetensors"
-    begin = time.perf_counter()
+    begin = time.process_time()
     network.fit(model, quick, checkpoint)
-    seconds = time.perf_counter() - begin
+    seconds = time.process_time() - begin
     pretrained.half(model)
     made = pretrained.store(
         model,

@@ -37,7 +37,7 @@ class Card:
         What the training program measured at the end, with the weights as they are stored.
     seed : int
     seconds : float
-        How long the training took.
+        Processor time of the training; of its last part, if it was resumed.
     made_with : str
         Versions and machine.
     parameters : int
@@ -62,7 +62,8 @@ class Card:
         measured = ", ".join(f"{name} {value:.4g}" for name, value in self.measured.items())
         return (
             f"{self.name}: {self.parameters} weights in {self.size / 1e6:.2f} MB, "
-            f"trained for {self.seconds / 60:.0f} minutes with seed {self.seed} ({self.made_with}); "
+            f"trained in {self.seconds / 60:.0f} minutes of processor time with seed {self.seed} "
+            f"({self.made_with}); "
             f"measured then: {measured}"
         )
 
