@@ -74,7 +74,8 @@ def fit(
     pool : int, optional
         With lengths: put sequences of similar length together, as
         :func:`lstm_lib.data.text.batches_by_length` does with pools of so many batches, and cut every
-        batch to its longest. The sums are over the same steps, and next to nothing is padding.
+        batch to its longest. The sums are over the same steps, and next to nothing is padding. Of
+        several inputs each needs its lengths; what is similar then is their sum.
     progress : bool
         Show a progress bar, unless the environment sets ``TQDM_DISABLE``.
     callback : callable, optional
@@ -112,8 +113,9 @@ def fit(
             raise ValueError("patience needs validation data: pass valid=(X, y)")
     if pool is not None:
         pool = positive_int("pool", pool)
-        if train[2] is None or inputs.several(train[0]):
-            raise ValueError("pool needs one input and its lengths: pass train=(X, y, lengths)")
+        every = train[0] if inputs.several(train[0]) else (train[0],)
+        if len(list(inputs.arrays_of(train[2]))) != len(every):
+            raise ValueError("pool needs the lengths of every input: pass train=(X, y, lengths)")
     criterion = make_loss(L, loss)
     name = optimizer if isinstance(optimizer, str) else type(optimizer).__name__
     optimizer = make_optimizer(L, optimizer, model, lr)
@@ -266,6 +268,7 @@ def _batches(train, settings, epoch):
     x, _, lengths = train
     seed, size, pool = settings["seed"], settings["batch_size"], settings["pool"]
     if pool is not None:
+        lengths = sum(inputs.arrays_of(lengths))
         return list(batches_by_length(lengths, size, seed=seed, epoch=epoch, pool=pool))
     order = np.random.default_rng([seed, epoch]).permutation(inputs.count(x))
     return [order[start : start + size] for start in range(0, len(order), size)]
@@ -273,6 +276,10 @@ def _batches(train, settings, epoch):
 
 def _cut(model, x, y, lengths):
     """A batch without the steps at which all of it is padding."""
+    if inputs.several(x):
+        x = tuple(part[:, : int(np.max(ends))] for part, ends in zip(x, lengths, strict=True))
+        mask = model.output_mask(lengths, y.shape[1])
+        return x, y if mask is None else y[:, : int(mask.sum(axis=1).max())], lengths
     longest, steps = int(np.max(lengths)), x.shape[1]
     mask = model.output_mask(lengths, steps) if hasattr(model, "output_mask") else None
     if mask is None:

@@ -120,9 +120,38 @@ def test_pools_put_like_lengths_together_and_read_no_padding(L, readout):
     assert same_weights(*models)
 
 
+@ENGINES
+def test_a_pool_of_two_inputs_cuts_each_to_its_longest(L):
+    """More padding changes no bit; a batch is as long as its longest source and its longest target."""
+    rng = np.random.default_rng(0)
+    source, target = rng.integers(0, 5, size=(2, 48, 9))
+    lengths = tuple(rng.integers(1, 10, size=(2, 48)))
+    models, shapes = [], []
+    for extra in (0, 9):
+        x, y = (np.pad(part, ((0, 0), (0, extra))) for part in (source, target))
+        model = L.EncoderDecoder(4, source_vocabulary=5, target_vocabulary=5, rng=0)
+
+        def seen(source, target, *args, forward=model.forward, **options):
+            shapes.append((source.shape[1], target.shape[1]))
+            return forward(source, target, *args, **options)
+
+        model.forward = seen
+        options = dict(loss="cross_entropy", batch_size=8, pool=6, progress=False)
+        fit(model, ((x, y), y, lengths), epochs=2, **options)
+        models.append(model)
+    assert len(shapes) == 24 and shapes[:12] == shapes[12:]
+    assert np.mean(shapes[:12]) < 7.5, "sources and targets of similar length stand together"
+    assert same_weights(*models)
+
+
 def test_a_pool_needs_lengths():
-    with pytest.raises(ValueError, match="pool needs one input and its lengths"):
+    source, lengths = np.zeros((6, 3), int), np.full(6, 3)
+    model = N.EncoderDecoder(4, source_vocabulary=5, target_vocabulary=5, rng=0)
+    with pytest.raises(ValueError, match="pool needs the lengths of every input"):
         fit(small_model(N), echo_data(), pool=4, progress=False)
+    for known in (lengths, (lengths, None)):
+        with pytest.raises(ValueError, match="pool needs the lengths of every input"):
+            fit(model, ((source, source), source, known), pool=4, progress=False)
     with pytest.raises((TypeError, ValueError), match="pool"):
         fit(small_model(N), (*echo_data(), np.full(48, 5)), pool=0, progress=False)
 
