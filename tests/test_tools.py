@@ -273,6 +273,7 @@ def test_the_picture_of_a_chapter_is_the_one_that_is_drawn(folder):
         ("draw_classification", "readouts"),
         ("draw_generation", "running"),
         ("draw_seq2seq", "bridge"),
+        ("draw_attention", "attention"),
     ],
 )
 def test_the_pictures_with_a_program_of_their_own_are_those_that_are_drawn(program, name):
