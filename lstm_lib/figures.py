@@ -4,7 +4,6 @@ A figure here is a transparent SVG whose ink reads on a white page and on a near
 one, whose text is large enough for a phone, whose colours stay apart for colour-blind
 readers, and which carries its alternative text in its ``<title>``. The same drawing
 gives the same bytes. Nothing here computes a result: the plots take arrays.
-
 matplotlib is imported when the first figure is drawn, not before.
 """
 
