@@ -15,11 +15,10 @@ import json
 import math
 import operator
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from lstm_lib.shell import running_shell
+from lstm_lib.shell import display, running_shell
 
 __all__ = ["MIMETYPE", "Claim", "claim", "read_claims"]
 
@@ -310,18 +309,14 @@ def claim(name, value, op, bound, *, baseline=None, unit="", source=None, digits
     AssertionError: claim 'wins' does not hold: measured 0.5 °C, must be < 0.45 (persistence: 0.61)
     """
     stated = Claim(name, value, op, bound, unit, baseline, source, digits)
-    shell = running_shell()
-    _forbid_twice(name, shell)
+    _forbid_twice(name, running_shell())
     if not stated.holds:
         beside = f" ({stated.baseline[0]}: {stated.versus})" if stated.baseline else ""
         raise AssertionError(
             f"claim {name!r} does not hold: measured {stated._with_unit(stated.measured)},"
             f" must be {op} {stated.limit}{beside}"
         )
-    if shell is None:
-        print(stated)
-    else:
-        sys.modules["IPython"].display.display(stated._repr_mimebundle_(), raw=True)
+    display(stated._repr_mimebundle_())
 
 
 def read_claims(path):

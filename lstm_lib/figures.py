@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 
-from lstm_lib.shell import running_shell
+from lstm_lib.shell import display
 
 __all__ = [
     "COLOURS",
@@ -180,13 +180,9 @@ def show(fig, alt, caption=None):
     svg = to_svg(fig, alt)
     sys.modules["matplotlib.pyplot"].close(fig)
     alt = " ".join(alt.split())
-    if running_shell() is None:
-        print(f"Figure: {alt}" + (f"\n{caption}" if caption else ""))
-        return
-    display = sys.modules["IPython"].display.display
-    display({"image/svg+xml": svg, "text/plain": f"Figure: {alt}"}, raw=True)
+    display({"image/svg+xml": svg, "text/plain": f"Figure: {alt}"})
     if caption:
-        display({"text/markdown": caption, "text/plain": caption}, raw=True)
+        display({"text/markdown": caption, "text/plain": caption})
 
 
 def rasterise(artist, dpi=150):

@@ -5,13 +5,12 @@ marks and their HTML; where the numbers come from is the notebook's matter.
 """
 
 import html
-import sys
 import zlib
 from itertools import groupby
 
 import numpy as np
 
-from lstm_lib.shell import running_shell
+from lstm_lib.shell import display
 
 __all__ = ["characters_to_html", "show_characters", "show_words", "words_to_html"]
 
@@ -150,11 +149,7 @@ def show_words(rows, alt):
 
 
 def _show(page, alt):
-    text = f"Words: {' '.join(alt.split())}"
-    if running_shell() is None:
-        print(text)
-        return
-    sys.modules["IPython"].display.display({"text/html": page, "text/plain": text}, raw=True)
+    display({"text/html": page, "text/plain": f"Words: {' '.join(alt.split())}"})
 
 
 def _group(body, alt, attributes=""):

@@ -1,8 +1,8 @@
-"""The running IPython shell, for what prints in a terminal and displays in a notebook."""
+"""The running IPython shell: what is displayed in a notebook is printed elsewhere."""
 
 import sys
 
-__all__ = ["running_shell"]
+__all__ = ["display", "running_shell"]
 
 
 def running_shell():
@@ -21,3 +21,22 @@ def running_shell():
     if ipython is None or not hasattr(ipython, "display"):
         return None
     return ipython.get_ipython()
+
+
+def display(bundle):
+    """Display one thing in a notebook; print its text elsewhere.
+
+    Parameters
+    ----------
+    bundle : dict of str to str
+        The thing by MIME type, ``text/plain`` among them.
+
+    Examples
+    --------
+    >>> display({"text/html": "<b>bold</b>", "text/plain": "bold"})
+    bold
+    """
+    if running_shell() is None:
+        print(bundle["text/plain"])
+    else:
+        sys.modules["IPython"].display.display(bundle, raw=True)
