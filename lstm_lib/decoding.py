@@ -14,6 +14,7 @@ Pure NumPy, used by both engines and by any model that has three methods and a m
 Log-probabilities are added up in float64 whatever the model computes in.
 """
 
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,47 @@ class Hypothesis(NamedTuple):
     log_likelihood: float
     score: float
     finished: bool
+
+
+class Continuing:
+    """What a language model needs to be searched: its source is the beginning of a text.
+
+    Both engines' ``LanguageModel`` is one, so :func:`greedy` and :func:`beam_search` take it: with the
+    last token of the beginnings for `bos`, and what stands before it for `source`.
+
+    Examples
+    --------
+    >>> from lstm_lib import numpy as L
+    >>> model = L.LanguageModel(8, 4, 6, rng=0)
+    >>> found = greedy(model, [[3, 4, 2], [5, 6, 0]], 4, bos=7, eos=1, lengths=[3, 2])
+    >>> len(found), len(found[0].tokens) <= 4
+    (2, True)
+    """
+
+    @contextmanager
+    def searching(self):
+        """Return a context in which the model is in evaluation mode."""
+        was_training = self.training
+        self.eval()
+        try:
+            yield self
+        finally:
+            self.train(was_training)
+
+    def encode(self, source, lengths=None):
+        """Read the beginnings, of shape (B, T), and return the state after each one's last token."""
+        return self.forward_with_state(self._tokens(source), lengths=lengths)[1]
+
+    def step(self, tokens, state):
+        """Feed one token a row; return the logits ``(B, V)`` of the next one and the new state."""
+        logits, state = self.forward_with_state(self._tokens(tokens)[:, None], state)
+        return logits[:, 0], state
+
+    def select(self, state, rows):
+        """Return the state of the given rows of the batch, in that order."""
+        if isinstance(state, tuple):
+            return tuple(part[:, rows] for part in state)
+        return state[:, rows]
 
 
 def log_softmax(logits):

@@ -40,11 +40,12 @@ def fit(
     Parameters
     ----------
     model : module of lstm_lib.numpy or lstm_lib.torch
-    train : tuple
+    train : tuple or callable
         ``(X, y)`` or ``(X, y, lengths)``: NumPy arrays with one sequence an entry of their first axis.
         With lengths, answers past the end of a sequence do not count. For a model with several inputs,
         such as an encoder-decoder, X is a tuple of arrays, and lengths the lengths of the first or
-        a tuple with one entry for each.
+        a tuple with one entry for each. Or a function of the number of the epoch that returns such a
+        tuple: fresh data for each, or harder ones, as in a curriculum.
     valid : tuple, optional
         Validation data of the same form. With it, the weights of the epoch with the lowest
         validation loss are in the model at the end.
@@ -104,7 +105,8 @@ def fit(
     True
     """
     L = engine_of(model)
-    train = check_data("train", train)
+    fresh = callable(train)
+    first = check_data("train", train(0) if fresh else train)
     valid = None if valid is None else check_data("valid", valid)
     epochs, batch_size = positive_int("epochs", epochs), positive_int("batch_size", batch_size)
     if patience is not None:
@@ -113,8 +115,8 @@ def fit(
             raise ValueError("patience needs validation data: pass valid=(X, y)")
     if pool is not None:
         pool = positive_int("pool", pool)
-        every = train[0] if inputs.several(train[0]) else (train[0],)
-        if len(list(inputs.arrays_of(train[2]))) != len(every):
+        every = first[0] if inputs.several(first[0]) else (first[0],)
+        if len(list(inputs.arrays_of(first[2]))) != len(every):
             raise ValueError("pool needs the lengths of every input: pass train=(X, y, lengths)")
     criterion = make_loss(L, loss)
     name = optimizer if isinstance(optimizer, str) else type(optimizer).__name__
@@ -124,13 +126,18 @@ def fit(
         batch_size=batch_size,
         clip_norm=clip_norm,
         seed=seed,
-        data=fingerprint(train),
+        data=fingerprint(first),
         pool=pool,
     )
     run = Run(model, optimizer, schedule, settings, checkpoint)
+
+    def train_epoch(epoch):
+        data = check_data("train", train(epoch)) if fresh else first
+        return _train_epoch(L, run, criterion, data, epoch)
+
     return run.go(
         epochs,
-        lambda epoch: _train_epoch(L, run, criterion, train, epoch),
+        train_epoch,
         None if valid is None else lambda: L.evaluate(model, criterion, *valid, batch_size),
         patience=patience,
         progress=progress,

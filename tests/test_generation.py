@@ -1,5 +1,7 @@
 """Language models: gradients, equal engines, tied weights, carried states, text and streams."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from lstm_lib import numpy as N
 from lstm_lib import torch as T
 from lstm_lib.data.text import stream_batches
+from lstm_lib.decoding import beam_search, greedy, log_softmax
 from lstm_lib.gradcheck import check_gradients
 from lstm_lib.parameters import to_numpy
 from lstm_lib.sampling import continue_tokens, softmax
@@ -254,6 +257,40 @@ def test_generation_is_reading_the_whole_text_again_at_every_step(L):
         logits = model(tokens if L is N else torch.tensor(tokens))
         text.append(int(to_numpy(logits)[0, -1].argmax()))
     assert L.generate(model, TOKENS[0], steps=10, temperature=0).tolist() == text[5:]
+
+
+@ENGINES
+@pytest.mark.parametrize("options", OPTIONS)
+def test_a_search_goes_on_from_beginnings_of_any_length(L, options):
+    model = model_of(L, **options)
+    beginnings, lengths = TOKENS[:, :-1], [4, 2, 3]
+    found = greedy(model, beginnings, 6, bos=5, eos=6, lengths=lengths)
+    for row, length, best in zip(beginnings, lengths, found, strict=True):
+        alone = L.generate(model, [*row[:length], 5], 6, temperature=0, stop=6)
+        assert best.tokens.tolist() == list(alone)[: len(best.tokens)]
+        assert best.finished == (6 in alone)
+    wide = beam_search(model, beginnings, 400, 3, bos=5, eos=6, lengths=lengths)
+    for row, length, beam in zip(beginnings, lengths, wide, strict=True):
+        prefix = [*row[:length], 5]
+        best = max(every_ending(7, 3, 6), key=lambda end: log_likelihood(L, model, prefix, end))
+        assert tuple(beam[0].tokens) == best
+    assert model.training
+
+
+def every_ending(vocabulary, steps, eos):
+    others = [k for k in range(vocabulary) if k != eos]
+    for n in range(steps):
+        for start in itertools.product(others, repeat=n):
+            yield (*start, eos)
+    yield from itertools.product(others, repeat=steps)
+
+
+def log_likelihood(L, model, prefix, end):
+    model.eval()
+    tokens = np.array([[*prefix, *end[:-1]]])
+    logits = to_numpy(model(tokens if L is N else torch.tensor(tokens)))[0, len(prefix) - 1 :]
+    model.train()
+    return log_softmax(logits)[np.arange(len(end)), list(end)].sum()
 
 
 @ENGINES

@@ -157,6 +157,29 @@ def test_a_pool_needs_lengths():
 
 
 @ENGINES
+def test_fresh_data_every_epoch(L, tmp_path):
+    asked = []
+
+    def fresh(epoch):
+        asked.append(epoch)
+        return echo_data(seed=epoch)
+
+    options = dict(lr=0.05, batch_size=16, progress=False)
+    model, twin, resumed = (small_model(L) for _ in range(3))
+    history = fit(model, fresh, epochs=3, **options)
+    assert asked == [0, 0, 1, 2], "a look at the first, and then each"
+    same = fit(twin, echo_data(), epochs=1, **options)
+    assert same.train_loss == history.train_loss[:1]
+    assert len(set(history.train_loss)) == 3
+    path = tmp_path / "run.safetensors"
+    fit(resumed, fresh, epochs=2, checkpoint=path, **options)
+    again = fit(small_model(L, seed=5), fresh, epochs=3, checkpoint=path, **options)
+    assert again.train_loss == history.train_loss
+    with pytest.raises(ValueError, match="train holds no sequences"):
+        fit(model, lambda epoch: (np.ones((0, 2, 1)), np.ones((0, 1))), **options)
+
+
+@ENGINES
 def test_the_same_seed_gives_the_same_run(L):
     models = [small_model(L) for _ in range(3)]
     for model, seed in zip(models, (0, 0, 1), strict=True):

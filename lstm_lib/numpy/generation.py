@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from lstm_lib import mixtures, sampling
+from lstm_lib.decoding import Continuing
 from lstm_lib.numpy import recurrent
 from lstm_lib.numpy.layers import Dropout, Embedding, Linear
 from lstm_lib.numpy.mixture import MixtureDensity
@@ -15,7 +16,7 @@ from lstm_lib.numpy.module import Module, Parameter, check_device, remembered
 from lstm_lib.validation import check_indices, check_language_model, check_point_model, has_shape
 
 
-class LanguageModel(Module):
+class LanguageModel(Continuing, Module):
     r"""Embedding, recurrent layers and a linear head that gives the logits of the next token.
 
     .. math::
@@ -139,6 +140,9 @@ class LanguageModel(Module):
     def output_mask(self, lengths, steps):
         """Which of `steps` predictions of every sequence count, ``(B, steps)``."""
         return np.arange(steps) < np.asarray(lengths)[:, None]
+
+    def _tokens(self, array):
+        return np.asarray(array)
 
     def backward(self, d_logits, d_hx=None):
         """Backpropagate through the whole model.

@@ -5,6 +5,7 @@ Names, arguments and weights are those of :mod:`lstm_lib.numpy`; how a token is 
 """
 
 import math
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from lstm_lib import mixtures, sampling
+from lstm_lib.decoding import Continuing
 from lstm_lib.parameters import to_numpy
 from lstm_lib.torch import recurrent
 from lstm_lib.torch.initial import as_dtype, one_stream
@@ -21,7 +23,7 @@ from lstm_lib.torch.models import like_model
 from lstm_lib.validation import check_indices, check_language_model, check_point_model, has_shape
 
 
-class LanguageModel(nn.Module):
+class LanguageModel(Continuing, nn.Module):
     """Embedding, recurrent layers and a linear head; as :class:`lstm_lib.numpy.LanguageModel`.
 
     Parameters
@@ -122,6 +124,15 @@ class LanguageModel(nn.Module):
     def output_mask(self, lengths, steps):
         """Which of `steps` predictions of every sequence count, ``(B, steps)``."""
         return np.arange(steps) < np.asarray(lengths)[:, None]
+
+    @contextmanager
+    def searching(self):
+        """Return a context in which the model is in evaluation mode and records no gradient."""
+        with super().searching(), torch.no_grad():
+            yield self
+
+    def _tokens(self, array):
+        return like_model(array, self)
 
 
 class _OneHot(nn.Module):

@@ -1,5 +1,6 @@
 """Programs: what they print, how hard they are, and what the interpreter refuses to run."""
 
+import ast
 import contextlib
 import io
 import re
@@ -8,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from lstm_lib.data.tasks import Curriculum, programs, run_program
+from lstm_lib.data.tasks import Curriculum, fold, programs, run_program
 
 
 def printed_by_python(text):
@@ -86,6 +87,91 @@ def test_programs_follow_their_curriculum():
     mixed = programs(300, curriculum=Curriculum("mix", 5, 4), rng=0)
     assert set(mixed.extra["length"]) == {1, 2, 3, 4, 5}
     assert set(mixed.extra["nesting"]) == {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("strategy", ["none", "mix"])
+def test_a_curriculum_without_levels_stays(strategy):
+    curriculum = Curriculum(strategy, 2, 2)
+    curriculum.reach(0)
+    assert curriculum.level == (2, 2)
+
+
+@pytest.mark.parametrize("strategy", ["naive", "combined"])
+def test_levels_but_the_last_take_equally_long(strategy):
+    curriculum, levels = Curriculum(strategy, 3, 2), []
+    for k in range(12):
+        curriculum.reach(k / 10)
+        levels.append(curriculum.level)
+    short = [(1, 1), (2, 1), (3, 1), (1, 2), (2, 2)]
+    assert levels == [level for level in short for _ in range(2)] + [(3, 2)] * 2
+    assert curriculum.finished
+    curriculum.reach(0)
+    assert curriculum.level == (1, 1), "nothing is remembered"
+
+
+def renamed(text):
+    """The same program with its names moved on by one letter, x left alone."""
+    return re.sub(r"\b[a-v]\b", lambda name: chr(ord(name[0]) + 1), text)
+
+
+def exchanged(text, swap=True):
+    """The same program with operands and sides of comparisons exchanged where that changes nothing."""
+    return "\n".join(_written(line, swap) for line in ast.parse(text).body)
+
+
+def _written(node, swap):
+    match node:
+        case ast.Expr(ast.Call(args=[argument])):
+            return f"print({_written(argument, swap)})"
+        case ast.Assign([name], value):
+            return f"{name.id}={_written(value, swap)}"
+        case ast.AugAssign(name, operation, value):
+            return f"{name.id}{SIGNS[type(operation)]}={_written(value, swap)}"
+        case ast.For(name, ast.Call(args=[count]), [line]):
+            rounds = _written(count, swap)
+            return f"for {name.id} in range({rounds}):\n {_written(line, swap)}"
+        case ast.BinOp(left, operation, right):
+            sides = [_written(left, swap), _written(right, swap)]
+            sides = sides[::-1] if swap and not isinstance(operation, ast.Sub) else sides
+            return f"({SIGNS[type(operation)].join(sides)})"
+        case ast.IfExp(ast.Compare(left, [comparison], [right]), yes, no):
+            yes, left, right, no = (_written(part, swap) for part in (yes, left, right, no))
+            less = isinstance(comparison, ast.Lt)
+            test = f"{right}{'<>'[less]}{left}" if swap else f"{left}{'><'[less]}{right}"
+            return f"({yes} if {test} else {no})"
+    return ast.unparse(node)
+
+
+SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
+
+
+def test_twins_are_in_the_same_fold():
+    different = 0
+    for source, _ in programs(400, 2, 3, rng=3).texts:
+        text = source[:-1].replace("w", "a")
+        assert exchanged(text, swap=False) == text
+        twin = exchanged(renamed(text))
+        assert run_program(twin) == run_program(text)
+        assert fold(twin, 1000) == fold(text, 1000)
+        different += twin != text
+    assert different > 350
+
+
+def test_folds_are_of_about_one_size_and_stay_what_they_are():
+    folds = Counter(fold(source[:-1]) for source, _ in programs(3000, 2, 3, rng=0).texts)
+    assert set(folds) == set(range(10)) and 230 < min(folds.values()) <= max(folds.values()) < 380
+    assert [fold(f"print(({k}+7))") for k in range(10, 16)] == [5, 9, 4, 6, 6, 4]
+    assert fold("print(1)", 1) == 0
+
+
+def test_only_what_is_to_be_kept_is_drawn():
+    task = programs(
+        200, curriculum=Curriculum("mix", 2, 2), keep=lambda text: fold(text) == 3, rng=0
+    )
+    assert {fold(source[:-1]) for source, _ in task.texts} == {3}
+    free = programs(200, curriculum=Curriculum("mix", 2, 2), rng=0)
+    assert {fold(source[:-1]) for source, _ in free.texts} == set(range(10))
+    assert len(task) == 200 and (task.extra["length"] <= 2).all()
 
 
 @pytest.mark.parametrize(

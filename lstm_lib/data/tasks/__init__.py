@@ -20,7 +20,7 @@ from lstm_lib.data.tasks.long_lags import (
 )
 from lstm_lib.data.tasks.memory import alphabet, copy, reversal, solve_copy, solve_reversal
 from lstm_lib.data.tasks.pairs import encoder_decoder_arrays
-from lstm_lib.data.tasks.programs import Curriculum, programs, run_program
+from lstm_lib.data.tasks.programs import Curriculum, fold, programs, run_program
 from lstm_lib.data.tasks.reber import (
     continual_reber,
     embedded_reber,
@@ -47,6 +47,7 @@ __all__ = [
     "copy",
     "embedded_reber",
     "encoder_decoder_arrays",
+    "fold",
     "henon",
     "is_balanced",
     "is_embedded_reber",

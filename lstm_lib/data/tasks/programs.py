@@ -2,6 +2,8 @@
 
 import ast
 import operator
+import re
+import zlib
 
 import numpy as np
 
@@ -71,6 +73,20 @@ class Curriculum:
             length, nesting = self.level
             self.level = (length + 1, nesting) if length < self.length else (1, nesting + 1)
 
+    def reach(self, share):
+        """Go to the level that is due after a share of the way, where every level but the last takes
+        as long as the others. Without a level that grows, nothing happens.
+
+        Parameters
+        ----------
+        share : float
+            From 0, the easiest level, to 1 and beyond, the final one.
+        """
+        if self.strategy in ("naive", "combined"):
+            last = self.length * self.nesting - 1
+            nesting, length = divmod(min(int(share * last), last), self.length)
+            self.level = (length + 1, nesting + 1)
+
     def draw(self, rng):
         """Return ``(length, nesting)`` for one program."""
         mixes = self.strategy == "mix" or (self.strategy == "combined" and rng.integers(2))
@@ -80,7 +96,7 @@ class Curriculum:
         return self.level
 
 
-def programs(n, length=4, nesting=3, *, curriculum=None, rng=None, dtype=np.float32):
+def programs(n, length=4, nesting=3, *, curriculum=None, keep=None, rng=None, dtype=np.float32):
     r"""Read a short program, character by character, and say what it prints.
 
     A program is Python. Beginning with numbers of `length` digits, `nesting` operations are
@@ -101,6 +117,9 @@ def programs(n, length=4, nesting=3, *, curriculum=None, rng=None, dtype=np.floa
         Number of operations, at most 25.
     curriculum : Curriculum, optional
         Decides length and nesting of each program, in place of the two.
+    keep : callable, optional
+        Called with the text of a program. Where it says False, another of the same length and nesting
+        is drawn: ``lambda text: fold(text) > 1`` keeps two folds for validation and test.
     rng : int or numpy.random.Generator, optional
     dtype : dtype
         Of the inputs.
@@ -145,6 +164,8 @@ def programs(n, length=4, nesting=3, *, curriculum=None, rng=None, dtype=np.floa
     for _ in range(n):
         level = curriculum.draw(rng)
         text, value = _Program(*level, rng).written()
+        while keep is not None and not keep(text):
+            text, value = _Program(*level, rng).written()
         pairs.append((f"{text}?", f"{value}."))
         levels.append(level)
     characters = np.unique(list("".join(target for _, target in pairs)), return_counts=True)[1]
@@ -159,6 +180,35 @@ def programs(n, length=4, nesting=3, *, curriculum=None, rng=None, dtype=np.floa
         length=np.array([length for length, _ in levels]),
         nesting=np.array([nesting for _, nesting in levels]),
     )
+
+
+def fold(text, folds=10):
+    """Say into which part of the programs one belongs, with all its twins.
+
+    Programs of the same characters in another order, names and the direction of comparisons aside,
+    are in the same fold. So all forms of a program that differ in the names, or in the order of the
+    operands of ``+`` and ``*`` or of both sides of a comparison, are together, and many more: those that
+    differ in the order of their digits, for one.
+
+    Parameters
+    ----------
+    text : str
+    folds : int
+
+    Returns
+    -------
+    int
+        From 0 to folds - 1; the same on every machine.
+
+    Examples
+    --------
+    >>> fold("a=12\\nprint((a+7))") == fold("k=12\\nprint((7+k))") == fold("c=21\\nprint((c+7))")
+    True
+    >>> fold("print((3 if 4<5 else 6))") == fold("print((3 if 5>4 else 6))")
+    True
+    """
+    nameless = re.sub(r"\b[a-z]\b", "", text).replace(">", "<")
+    return zlib.crc32("".join(sorted(nameless)).encode()) % positive_int("folds", folds)
 
 
 def run_program(text):
