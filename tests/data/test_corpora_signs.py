@@ -1,5 +1,6 @@
 """Poems, strokes and pronunciations: what is in them, and what was left out."""
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -96,3 +97,17 @@ def test_no_two_lines_are_alike_but_each_can_be_repeated():
 def test_what_cannot_be_written(text, said):
     with pytest.raises(ValueError, match=said):
         corpora.write(text, rng=0)
+
+
+def test_relatives_share_a_family_and_a_stem_keeps_a_vowel():
+    for relatives in (
+        "walk walks walked walking walker walkers",
+        "stop stopped stopping stops",
+        "happy happily happiness happier",
+        "final finals finalist finality finalize",
+        "peterson peter peters petersen peterman",
+    ):
+        assert len({corpora.family(word) for word in relatives.split()}) == 1, relatives
+    for word in ("string", "she", "spring", "is", "bed", "through", "strengths"):
+        assert re.search("[aeiouy]", corpora.family(word)), word
+    assert corpora.family("walker") != corpora.family("talker")

