@@ -20,6 +20,7 @@ What lives where:
     sampling     drawing the next token: temperature, top-k, nucleus
     decoding     greedy search and beam search for the likeliest sequence
     seq2seq      what the encoder-decoders of both engines share
+    softwindow   a window that a writing network moves over its text
     inputs       models with one input or several
     numpy        the NumPy engine: layers, losses, optimisers, all with ``backward``
     torch        the torch engine: the same names on autograd and CUDA

@@ -82,6 +82,8 @@ def test_both_engines_export_the_same_names():
         "Embedding",
         "LayerNorm",
         "EncoderDecoder",
+        "WindowLSTM",
+        "HandwritingModel",
     ],
 )
 def test_both_engines_take_the_same_arguments(name):

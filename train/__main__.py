@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from lstm_lib import pretrained
@@ -47,11 +48,17 @@ def run(name, quick, folder, checkpoints):
         measured=network.measure(model, quick),
         seed=network.SEED,
         seconds=seconds,
-        made_with=f"torch {torch.__version__}, {platform.machine()}, {torch.get_num_threads()} threads",
+        made_with=f"{_engine(model)}, {platform.machine()}, {torch.get_num_threads()} threads",
         folder=folder,
     )
     checkpoint.unlink(missing_ok=True)
     return made
+
+
+def _engine(model):
+    if isinstance(model, torch.nn.Module):
+        return f"torch {torch.__version__}"
+    return f"NumPy {np.__version__}"
 
 
 def main(arguments=None):

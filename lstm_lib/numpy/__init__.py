@@ -48,6 +48,7 @@ from lstm_lib.numpy.optim import (
 from lstm_lib.numpy.recurrent import GRU, LSTM, RNN
 from lstm_lib.numpy.schedules import CosineAnnealingLR, ReduceLROnPlateau, StepLR
 from lstm_lib.numpy.seq2seq import EncoderDecoder
+from lstm_lib.numpy.window import HandwritingModel, WindowLSTM
 
 __all__ = [
     "GRU",
@@ -66,6 +67,7 @@ __all__ = [
     "Embedding",
     "EncoderDecoder",
     "GRUCell",
+    "HandwritingModel",
     "HuberLoss",
     "L1Loss",
     "LSTMCell",
@@ -85,6 +87,7 @@ __all__ = [
     "Sequential",
     "StepLR",
     "Tanh",
+    "WindowLSTM",
     "clip_grad_norm_",
     "clip_grad_value_",
     "device",

@@ -42,6 +42,7 @@ from lstm_lib.torch.models import SequenceModel, device, evaluate, predict, valu
 from lstm_lib.torch.optim import clip_grad_norm_
 from lstm_lib.torch.recurrent import GRU, LSTM, RNN
 from lstm_lib.torch.seq2seq import EncoderDecoder
+from lstm_lib.torch.window import HandwritingModel, WindowLSTM
 
 __all__ = [
     "GRU",
@@ -60,6 +61,7 @@ __all__ = [
     "Embedding",
     "EncoderDecoder",
     "GRUCell",
+    "HandwritingModel",
     "HuberLoss",
     "L1Loss",
     "LSTMCell",
@@ -79,6 +81,7 @@ __all__ = [
     "Sequential",
     "StepLR",
     "Tanh",
+    "WindowLSTM",
     "clip_grad_norm_",
     "clip_grad_value_",
     "device",

@@ -93,6 +93,31 @@ def test_no_two_lines_are_alike_but_each_can_be_repeated():
     assert (one[:, 2] == other[:, 2]).all(), "the strokes are the font's"
 
 
+def test_points_that_no_curve_needs_can_be_left_out():
+    exact = dict(slant=0, wobble=0)
+    full = corpora.write("gates", rng=1, **exact)
+    thin = corpora.write("gates", rng=1, tolerance=0.7, **exact)
+    assert len(thin) < 0.75 * len(full) and thin[:, 2].sum() == full[:, 2].sum()
+    size = np.exp(0.1 * np.random.default_rng(1).standard_normal(2)[1])
+    places, kept = (strokes[:, :2].cumsum(axis=0) for strokes in (full, thin))
+    assert {tuple(p) for p in kept.round(6)} <= {tuple(p) for p in places.round(6)}
+    for line, stroke in zip(pieces(kept, thin), pieces(places, full), strict=True):
+        assert line[[0, -1]] == pytest.approx(stroke[[0, -1]])
+        steps = np.linspace(line[:-1], line[1:], 50).reshape(-1, 2)
+        for place in stroke:
+            assert np.hypot(*(steps - place).T).min() <= 0.75 * size
+
+
+def pieces(places, strokes):
+    """The places of every stroke."""
+    return np.split(places, np.flatnonzero(strokes[:, 2])[:-1] + 1)
+
+
+def test_a_tolerance_is_not_negative():
+    with pytest.raises(ValueError, match="tolerance must be at least 0, got -1"):
+        corpora.write("a", rng=0, tolerance=-1)
+
+
 @pytest.mark.parametrize(("text", "said"), [("", "of characters"), ("a漢", "漢"), ("  ", "blanks")])
 def test_what_cannot_be_written(text, said):
     with pytest.raises(ValueError, match=said):

@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import functools
 import io
 import tarfile
 from types import MappingProxyType
@@ -155,7 +156,7 @@ def hershey_fonts(name):
     return MappingProxyType({chr(32 + n): _glyph(line) for n, line in enumerate(drawn)})
 
 
-def write(text, font="cursive", *, rng, slant=0.3, wobble=0.3):
+def write(text, font="cursive", *, rng, slant=0.3, wobble=0.3, tolerance=0.0):
     """Write a line of text with a font's strokes, no two lines alike.
 
     Every line has a slant and a size of its own, and every point is moved a little.
@@ -171,6 +172,9 @@ def write(text, font="cursive", *, rng, slant=0.3, wobble=0.3):
         Standard deviation of the shear.
     wobble : float
         Standard deviation of a point's shift, where a capital is 21 high.
+    tolerance : float
+        Leave out points of the font without which no stroke moves farther than this, before
+        anything is shifted (the algorithm of Ramer, Douglas and Peucker). 0 keeps all.
 
     Returns
     -------
@@ -181,24 +185,29 @@ def write(text, font="cursive", *, rng, slant=0.3, wobble=0.3):
     Raises
     ------
     ValueError
-        For an unknown font, a character it lacks, or a text of blanks alone.
+        For an unknown font, a character it lacks, a text of blanks alone, or a negative
+        tolerance.
 
     Examples
     --------
     >>> strokes = write("lstm", rng=0)
     >>> strokes.shape[1], int(strokes[:, 2].sum()) >= 4
     (3, True)
+    >>> len(strokes), len(write("lstm", rng=0, tolerance=0.7))
+    (74, 48)
     """
     glyphs = hershey_fonts(font)
     unknown = sorted(set(text) - set(glyphs))
     if not text or unknown:
         raise ValueError(f"text must be of characters that {font} has; it lacks {unknown}")
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance must be at least 0, got {tolerance}")
     rng = np.random.default_rng(rng)
     shear, size = slant * rng.standard_normal(), np.exp(0.1 * rng.standard_normal())
     points, lifts, start = [], [], 0
     for character in text:
         glyph = glyphs[character]
-        for stroke in glyph.strokes:
+        for stroke in _simplified(font, character, tolerance) if tolerance else glyph.strokes:
             points.append(stroke + [start, 0])
             lifts.append(np.arange(len(stroke)) == len(stroke) - 1)
         start += glyph.width
@@ -222,6 +231,30 @@ def _glyph(line):
             strokes[-1].append((x - left, 9 - y))
     arrays = (_frozen(np.array(stroke, dtype=float)) for stroke in strokes if stroke)
     return Glyph(tuple(arrays), right - left)
+
+
+@functools.cache
+def _simplified(font, character, tolerance):
+    """A character's strokes without the points that the tolerance spares."""
+    strokes = hershey_fonts(font)[character].strokes
+    return tuple(_frozen(stroke[_kept(stroke, tolerance)]) for stroke in strokes)
+
+
+def _kept(stroke, tolerance):
+    """Indices of the points that describe a stroke to within a distance, ends included."""
+    along = stroke[-1] - stroke[0]
+    inner, length = stroke[1:-1] - stroke[0], np.hypot(*along)
+    if len(inner) == 0:
+        return np.arange(len(stroke))
+    if length > 0:
+        distance = np.abs(inner[:, 0] * along[1] - inner[:, 1] * along[0]) / length
+    else:
+        distance = np.hypot(*inner.T)
+    far = int(distance.argmax()) + 1
+    if distance[far - 1] <= tolerance:
+        return np.array([0, len(stroke) - 1])
+    after = far + _kept(stroke[far:], tolerance)
+    return np.concatenate([_kept(stroke[: far + 1], tolerance)[:-1], after])
 
 
 def _table(file):
