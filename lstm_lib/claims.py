@@ -372,9 +372,15 @@ def format_number(value, digits=3):
 
     >>> [format_number(x) for x in (0.41234, 12.0, 1234.5, 0.000012345, 2.5e9, 7)]
     ['0.412', '12', '1234', '1.23e-05', '2.5e+09', '7']
+
+    Fewer than six digits are those of the value with six, which is what a record keeps:
+
+    >>> format_number(0.6234996), format_number(0.6234996, 6), format_number(0.6235)
+    ('0.624', '0.6235', '0.624')
     """
     if isinstance(value, int):
         return str(value)
+    value = value if digits >= 6 else float(f"{value:.6g}")
     if value != 0 and not 1e-4 <= abs(value) < 1e6:
         return f"{value:.{digits}g}"
     whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
