@@ -10,7 +10,7 @@ seventh digit on, so equal text would fail on the next machine. Here
   condition in the same run. All else about a claim must be the same, to the letter, in
   its line, its card and its stored record: a bound is written down, not computed;
 - **figures** are not compared (the last digits of an SVG's coordinates differ, too), nor are
-  coloured words (lstm_lib.highlight); their alternative texts are.
+  coloured words (lstm_lib.highlight) and sounds (lstm_lib.music); their alternative texts are.
 
 tests/notebooks/test_tolerance.py tests these rules one by one.
 """
@@ -25,7 +25,7 @@ CARD_VALUE = re.compile(rf'(?<=class="lstm-claim-value">){ANY_NUMBER}')
 CLAIM = ("claim ", '<div class="lstm-claim"')
 RELATIVE, ABSOLUTE = 1e-3, 1e-12
 FIGURES = ("image/svg+xml", "image/png", "image/jpeg", "application/pdf")
-WORDS = '<div class="lstm-words"'
+DRAWN = ('<div class="lstm-words"', '<div class="lstm-sound"')
 CLAIM_FIELDS = {"name", "value", "op", "bound", "unit", "baseline", "source", "digits"}
 
 
@@ -70,7 +70,7 @@ class Text(str):
 def comparable(output):
     """Return what nbval compares in place of `output`, one value of one mimetype."""
     if isinstance(output, str):
-        return WORDS if output.startswith(WORDS) else Text(output)
+        return next((mark for mark in DRAWN if output.startswith(mark)), Text(output))
     if isinstance(output, dict) and set(output) == CLAIM_FIELDS:
         baseline = output["baseline"] and output["baseline"]["name"]
         return {**output, "value": None, "baseline": baseline}

@@ -8,7 +8,7 @@ import numpy as np
 
 from lstm_lib.validation import positive_int
 
-__all__ = ["KneserNey"]
+__all__ = ["KneserNey", "KneserNeyTable"]
 
 TABLE = 16  # entries a key: above, sorting takes less memory
 
@@ -71,6 +71,7 @@ class KneserNey:
     def __init__(self, order, size):
         self.order, self.size = positive_int("order", order), positive_int("size", size)
         self.discounts = None
+        self._without_counts = 1 / self.size
 
     def fit(self, sequences):
         """Count the n-grams of sequences of integers; give it the training part alone.
@@ -126,7 +127,7 @@ class KneserNey:
         """
         self._check_fitted()
         tokens, place = self._joined(sequences)
-        probability = np.full(len(tokens), 1 / self.size)
+        probability = np.full(len(tokens), self._without_counts)
         ids = np.zeros(len(tokens) + 1, np.int64)
         for k, level in enumerate(self._levels):
             keys, possible = self._keys(tokens, place, ids, k)
@@ -150,7 +151,7 @@ class KneserNey:
         if context.size:
             context = self._joined([context])[0][max(0, context.size - self.order + 1) :]
         symbols = np.arange(self.size)
-        probability = np.full(self.size, 1 / self.size)
+        probability = np.full(self.size, self._without_counts)
         for k in range(min(self.order, context.size + 1)):
             number = self._number(context[context.size - k :])
             keys, contexts = number * self.size + symbols, np.full(self.size, number)
@@ -164,6 +165,14 @@ class KneserNey:
     def perplexity(self, sequences):
         """Return 2 to the power of `bits`: among how many equal choices it felt like choosing."""
         return 2.0 ** self.bits(sequences)
+
+    def _restrict(self, first):
+        """Tell symbols from `first` on, which follow contexts of their own; the others are contexts."""
+        for level in self._levels:
+            level.tell(level.grams % self.size >= first)
+        told = self._levels[0].counts
+        self._levels[0].total, self._levels[0].kinds = np.array([[told.sum()], [(told > 0).sum()]])
+        self._without_counts = 1 / (self.size - first)
 
     def _joined(self, sequences):
         """All symbols in one array, and each one's place within its sequence."""
@@ -206,6 +215,97 @@ class KneserNey:
             raise ValueError("KneserNey is not fitted: call fit(sequences) first")
 
 
+class KneserNeyTable:
+    r"""Kneser-Ney counts of a thing given others that need not be of its kind.
+
+    An n-gram model tells a symbol from the symbols before it. Here each row of the data names what
+    to tell it from, the least important first: a note's length from the length before it and its
+    place in the bar, say. Where a combination
+    is rare the first column is left out, then the second, and so on, as :class:`KneserNey` leaves
+    out the oldest symbol.
+
+    Parameters
+    ----------
+    sizes : sequence of int, length k
+        How many values each column has; symbols of a column are 0 to its size - 1. The last column
+        is what is told.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is no column, or a size is no positive integer.
+
+    References
+    ----------
+    J. A. Bilmes and K. Kirchhoff, "Factored language models and generalized parallel backoff",
+    NAACL 2003, of which this is the case with a fixed order of backing off.
+
+    Examples
+    --------
+    After rain (1) umbrellas (1) are common, whatever the day of the week:
+
+    >>> weather = np.array([0, 1] * 21)
+    >>> rows = np.stack([np.arange(42) % 7, weather, weather], axis=1)
+    >>> table = KneserNeyTable([7, 2, 2]).fit(rows)
+    >>> table.probabilities([3, 1]).round(2)
+    array([0.01, 0.99])
+    """
+
+    def __init__(self, sizes):
+        sizes = [positive_int("sizes", size) for size in sizes]
+        if not sizes:
+            raise ValueError("sizes must hold at least one number, that of what is told")
+        self.sizes = np.array(sizes)
+        self._starts = np.concatenate([[0], np.cumsum(sizes[:-1])]).astype(np.int64)
+        self._counts = KneserNey(len(sizes), int(self.sizes.sum()))
+
+    def fit(self, rows):
+        """Count.
+
+        Parameters
+        ----------
+        rows : array_like of int, shape (N, k)
+
+        Returns
+        -------
+        KneserNeyTable
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there is no row, or a number in it is not of its column.
+        """
+        self._counts.fit(list(self._checked(rows) + self._starts))
+        self._counts._restrict(self._starts[-1])
+        return self
+
+    def log2_probabilities(self, rows):
+        """Return the log2 of the probability of each row's last column given the others, shape (N,)."""
+        rows = self._checked(rows) + self._starts
+        return self._counts.log2_probabilities(list(rows)).reshape(rows.shape)[:, -1]
+
+    def probabilities(self, context):
+        """Return the probability of every value of the last column, shape (sizes[-1],).
+
+        Parameters
+        ----------
+        context : array_like of int, shape (k - 1,)
+        """
+        row = self._checked([[*context, 0]])[0] + self._starts
+        return self._counts.probabilities(row[:-1])[self._starts[-1] :]
+
+    def _checked(self, rows):
+        rows = np.asarray(rows)
+        if rows.ndim != 2 or rows.shape[1] != len(self.sizes) or not len(rows):
+            raise ValueError(f"rows must have shape (N, {len(self.sizes)}), got {rows.shape}")
+        if rows.dtype.kind not in "iu":
+            raise TypeError(f"rows must hold integers, got dtype {rows.dtype}")
+        if (rows < 0).any() or (rows >= self.sizes).any():
+            raise ValueError(f"columns must lie below {self.sizes.tolist()} and not below 0")
+        return rows
+
+
 class _Level:
     """The counts of one order, and the interpolation with the order below."""
 
@@ -213,8 +313,12 @@ class _Level:
         contexts = grams // size
         self.grams, self.counts = grams, counts
         self.total, self.kinds = np.bincount(contexts, counts), np.bincount(contexts)
-        once, twice = (counts == 1).sum(), (counts == 2).sum()
-        self.discount = float(once / (once + 2 * twice)) if once else 0.5
+        self.discount = _discount(counts)
+
+    def tell(self, told):
+        """Take the discount from some of the grams, and give the others none of the counts."""
+        self.counts = np.where(told, self.counts, 0)
+        self.discount = _discount(self.counts)
 
     def number(self, keys):
         """The places of grams among those counted, -1 for none."""
@@ -230,6 +334,11 @@ class _Level:
         total = np.where(known, self.total[contexts], 0)
         kept = np.maximum(count - self.discount, 0) + self.discount * self.kinds[contexts] * lower
         return np.divide(kept, total, out=lower.copy(), where=total > 0)
+
+
+def _discount(counts):
+    once, twice = (counts == 1).sum(), (counts == 2).sum()
+    return float(once / (once + 2 * twice)) if once else 0.5
 
 
 def _numbered(keys):

@@ -125,6 +125,13 @@ def test_chorales():
     for chorale in found:
         assert len({int(voice[:, 1].sum()) for voice in chorale.voices}) == 1
         assert all((voice[:, 1] > 0).all() for voice in chorale.voices)
+    assert (first.bar, first.upbeat, first.fermatas[:2]) == (24, 8, (9, 15)), (
+        "an upbeat of a quarter"
+    )
+    without = [chorale.name for chorale in found if not chorale.fermatas]
+    assert len(without) == 1 and sum(len(chorale.fermatas) for chorale in found) == 2258
+    ends = [(c.voices[0][k], c) for c in found for k in c.fermatas]
+    assert all(note[0] > 0 for note, _ in ends), "nobody holds a rest"
     pitches = [np.concatenate([c.voices[n][:, 0] for c in found]) for n in range(4)]
     means = [voice[voice > 0].mean() for voice in pitches]
     assert means == sorted(means, reverse=True), "soprano above alto above tenor above bass"

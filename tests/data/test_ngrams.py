@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstm_lib.data import ngrams
-from lstm_lib.data.ngrams import KneserNey
+from lstm_lib.data.ngrams import KneserNey, KneserNeyTable
 from lstm_lib.data.text import Vocabulary, words
 
 SEQUENCES = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=12), min_size=1, max_size=4)
@@ -156,5 +156,55 @@ def test_a_long_text_is_quick_and_longer_contexts_help():
     ],
 )
 def test_what_is_refused(call, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        call()
+
+
+ROWS = st.lists(st.tuples(*(st.integers(0, n - 1) for n in (3, 2, 4))), min_size=1, max_size=30)
+
+
+def slow_table(rows, context, symbol, columns):
+    """The formula for the last column of three, given the last of the others, in plain words."""
+    counts = {}
+    for row in set(rows) if columns < 2 else rows:
+        gram = row[2 - columns :]
+        counts[gram] = counts.get(gram, 0) + 1
+    if columns < 2:  # after how many different things; rows are different already for one column
+        before = {(row[2 - columns :], row[1 - columns]) for row in rows}
+        counts = {g: sum(gram == g for gram, _ in before) for g in counts}
+    once, twice = (sum(c == n for c in counts.values()) for n in (1, 2))
+    d = once / (once + 2 * twice) if once else 0.5
+    lower = slow_table(rows, context, symbol, columns - 1) if columns else 1 / 4
+    h = context[2 - columns :]
+    follows = {g: c for g, c in counts.items() if g[:-1] == h}
+    if not follows:
+        return lower
+    own = max(follows.get((*h, symbol), 0) - d, 0)
+    return (own + d * len(follows) * lower) / sum(follows.values())
+
+
+@settings(max_examples=40)
+@given(ROWS, st.tuples(st.integers(0, 2), st.integers(0, 1)))
+def test_a_table_is_the_formula_with_columns_for_symbols(rows, context):
+    table = KneserNeyTable([3, 2, 4]).fit(rows)
+    slow = [slow_table(rows, context, symbol, 2) for symbol in range(4)]
+    assert np.allclose(table.probabilities(context), slow, rtol=0, atol=1e-14)
+    assert math.isclose(sum(slow), 1, abs_tol=1e-12)
+    asked = [(*context, symbol) for symbol in range(4)]
+    assert np.allclose(2 ** table.log2_probabilities(asked), slow, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: KneserNeyTable([]), ValueError, "at least one number"),
+        (lambda: KneserNeyTable([3, 0]), ValueError, "sizes must be a positive integer"),
+        (lambda: KneserNeyTable([3, 2]).fit([[0, 1, 1]]), ValueError, "shape (N, 2), got (1, 3)"),
+        (lambda: KneserNeyTable([3, 2]).fit([[0, 2]]), ValueError, "must lie below [3, 2]"),
+        (lambda: KneserNeyTable([3, 2]).fit([[0.0, 1.0]]), TypeError, "must hold integers"),
+        (lambda: KneserNeyTable([3, 2]).probabilities([0]), ValueError, "is not fitted"),
+    ],
+)
+def test_what_a_table_refuses(call, error, message):
     with pytest.raises(error, match=re.escape(message)):
         call()

@@ -109,8 +109,11 @@ def test_other_json_is_left_to_nbval():
     assert rules.comparable({"a": 1}) != {"a": 2}
 
 
-def test_coloured_words_are_a_figure():
+def test_coloured_words_and_sounds_are_figures():
     first, second = (f'<div class="lstm-words">{word}</div>' for word in ("good", "bad"))
     assert rules.comparable(first) == rules.comparable(second)
     assert rules.comparable(first) != rules.comparable("<div>good</div>")
+    sounds = [f'<div class="lstm-sound">{note}</div>' for note in ("low", "high")]
+    assert rules.comparable(sounds[0]) == rules.comparable(sounds[1]) != rules.comparable(first)
+    assert rules.comparable("Sound: a tune") != rules.comparable("Sound: another tune")
     assert rules.comparable("Words: one text") != rules.comparable("Words: another text")

@@ -161,7 +161,8 @@ def _fetched_addresses(tree: BeautifulSoup):
     for name, attributes in FETCHED.items():
         for tag in tree.find_all(name):
             for attribute in attributes:
-                for part in (tag.get(attribute) or "").split(","):
+                address = tag.get(attribute) or ""
+                for part in address.split(",") if attribute == "srcset" else [address]:
                     if part.strip() and not part.strip().startswith("data:"):
                         yield part.split()[0]
     for link in tree.find_all("link"):

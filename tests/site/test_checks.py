@@ -41,6 +41,13 @@ def test_a_sound_page_passes(write, check):
     assert check(write()) == []
 
 
+@pytest.mark.parametrize("check", FILE_CHECKS, ids=lambda check: check.__name__)
+def test_sound_inside_the_page_is_no_request(write, check):
+    sound = "data:audio/wav;base64,//8" + "A" * 300
+    page = f"<audio controls src='{sound}'></audio><a download='a.mid' href='{sound}'>MIDI</a>"
+    assert check(write(page)) == []
+
+
 @pytest.mark.parametrize(
     ("check", "extra"),
     [

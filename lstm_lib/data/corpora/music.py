@@ -54,6 +54,10 @@ class Chorale(NamedTuple):
     voices : tuple of ndarray of int, each of shape (notes, 2)
         Soprano, alto, tenor and bass: the MIDI pitch, 0 for a rest, and the length in
         thirty-seconds of a whole note, so that a quarter has 8.
+    upbeat : int
+        What sounds before the first bar line, in thirty-seconds; 0 where the hymn begins with a bar.
+    fermatas : tuple of int
+        Which notes of the soprano bear a fermata, the sign that ends a line of the hymn.
     """
 
     name: str
@@ -61,6 +65,14 @@ class Chorale(NamedTuple):
     mode: str
     beats: str
     voices: tuple
+    upbeat: int = 0
+    fermatas: tuple = ()
+
+    @property
+    def bar(self):
+        """The length of a bar in thirty-seconds."""
+        beats, unit = map(int, self.beats.split("/"))
+        return 32 * beats // unit
 
 
 class Tune(NamedTuple):
@@ -198,13 +210,21 @@ def _chorale(name, score):
         score.find(".//time"),
     )
     beats = f"{time.findtext('beats')}/{time.findtext('beat-type')}"
-    voices = tuple(_voice(part) for part in score.findall("part"))
-    return Chorale(name, int(fifths), mode, beats, voices)
+    voices, fermatas = zip(*map(_voice, score.findall("part")), strict=True)
+    chorale = Chorale(name, int(fifths), mode, beats, voices, 0, fermatas[0])
+    return chorale._replace(upbeat=_first_measure(score.find("part")) % chorale.bar)
+
+
+def _first_measure(part):
+    """Return the length of the first measure, which may be a fragment."""
+    measure = part.find("measure")
+    lengths = [int(duration.text) for duration in measure.iterfind("note/duration")]
+    return sum(lengths) * QUARTER // int(measure.findtext("attributes/divisions"))
 
 
 def _voice(part):
-    """Return the notes of one part, those that are tied as one."""
-    notes, division = [], 1
+    """Return the notes of one part, those that are tied as one, and which bear a fermata."""
+    notes, fermatas, division = [], set(), 1
     for element in (element for measure in part for element in measure):
         if element.tag == "attributes":
             division = int(element.findtext("divisions") or division)
@@ -216,9 +236,11 @@ def _voice(part):
                 notes[-1][1] += length
             else:
                 notes.append([pitch, length])
+            if element.find("notations/fermata") is not None:
+                fermatas.add(len(notes) - 1)
     voice = np.array(notes)
     voice.flags.writeable = False
-    return voice
+    return voice, tuple(sorted(fermatas))
 
 
 def _pitch(element):
