@@ -200,6 +200,11 @@ def fold(text, folds=10):
     int
         From 0 to folds - 1; the same on every machine.
 
+    Raises
+    ------
+    ValueError
+        If `folds` is not a positive integer.
+
     Examples
     --------
     >>> fold("a=12\\nprint((a+7))") == fold("k=12\\nprint((7+k))") == fold("c=21\\nprint((c+7))")
