@@ -57,7 +57,7 @@ def words_to_html(rows, alt):
     return _group(body, alt, ' style="line-height:2;overflow-wrap:anywhere"')
 
 
-def characters_to_html(choices, alt):
+def characters_to_html(choices, alt, lang=None):
     """Return texts as HTML with ground for every character, of which the reader chooses one to see.
 
     The marks are those of :func:`words_to_html`, without the signs; each choice has its own scale. The
@@ -70,6 +70,9 @@ def characters_to_html(choices, alt):
         ``(label, text, values)``: what stands on the button, a string, and a number for each character.
     alt : str
         What a reader who cannot see the colours needs to know.
+    lang : str, optional
+        Language of the texts, such as ``"zh-Hant"``: by it a browser chooses the letter forms, and a
+        screen reader its voice.
 
     Returns
     -------
@@ -101,17 +104,18 @@ def characters_to_html(choices, alt):
             f'<label for="{name}-{k}">{html.escape(label)}</label>'
         )
         shown.append(f"#{name}-{k}:checked~.t{k}")
-    texts = "".join(f'<div class="t{k}">{panel}</div>' for k, panel in enumerate(panels))
+    mark = f' lang="{html.escape(lang, quote=True)}" style="font-size:1.1em"' if lang else ""
+    texts = "".join(f'<div class="t{k}"{mark}>{panel}</div>' for k, panel in enumerate(panels))
     style = f"<style>{_style(name, shown)}</style>"
     return _group(f'{style}<div class="{name}">{"".join(buttons)}{texts}</div>', alt)
 
 
-def show_characters(choices, alt):
+def show_characters(choices, alt, lang=None):
     """Show coloured texts to choose from in a notebook, elsewhere their alternative text.
 
     Parameters
     ----------
-    choices, alt
+    choices, alt, lang
         As for :func:`characters_to_html`.
 
     Raises
@@ -124,7 +128,7 @@ def show_characters(choices, alt):
     >>> show_characters([("a cell", "to", [0, 1])], "The cell likes o.")
     Words: The cell likes o.
     """
-    _show(characters_to_html(choices, alt), alt)
+    _show(characters_to_html(choices, alt, lang), alt)
 
 
 def show_words(rows, alt):

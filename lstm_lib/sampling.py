@@ -165,7 +165,7 @@ def sample_token(logits, rng=None, temperature=1.0, top_k=None, top_p=None):
     return (cumulative <= drawn).sum(axis=-1)
 
 
-def continue_tokens(advance, prefix, steps, rng=None, stop=None, **options):
+def continue_tokens(advance, prefix, steps, rng=None, stop=None, allowed=None, **options):
     """Draw tokens one after the other, each from what those before it make likely.
 
     Parameters
@@ -180,6 +180,9 @@ def continue_tokens(advance, prefix, steps, rng=None, stop=None, **options):
     rng : int or numpy.random.Generator, optional
     stop : int, optional
         A row ends with this token and is filled up with it; when every row has ended, so does all.
+    allowed : callable, optional
+        Takes all tokens so far, prefix included, shape (B, T), and says which may come next: an array of
+        bool, shape (V,) or (B, V). Drawing is from what it leaves, so a form can be forced.
     **options
         As in :func:`sample_token`.
 
@@ -193,7 +196,7 @@ def continue_tokens(advance, prefix, steps, rng=None, stop=None, **options):
     TypeError
         If the prefix does not hold integers.
     ValueError
-        If it is empty or has a wrong shape, or `steps` is below 1.
+        If it is empty or has a wrong shape, `steps` is below 1, or nothing is allowed.
 
     Examples
     --------
@@ -205,6 +208,13 @@ def continue_tokens(advance, prefix, steps, rng=None, stop=None, **options):
     array([3, 4, 0, 1, 2, 3])
     >>> continue_tokens(advance, [[1, 2], [0, 0]], steps=6, stop=4)
     array([[3, 4, 4, 4], [1, 2, 3, 4]])
+
+    No token twice:
+
+    >>> def new(tokens):
+    ...     return (tokens[:, :, None] != np.arange(5)).all(axis=1)
+    >>> sorted(continue_tokens(advance, [1], steps=4, rng=0, allowed=new).tolist())
+    [0, 2, 3, 4]
     """
     prefix, steps = np.asarray(prefix), positive_int("steps", steps)
     if prefix.ndim not in (1, 2) or prefix.size == 0:
@@ -215,15 +225,18 @@ def continue_tokens(advance, prefix, steps, rng=None, stop=None, **options):
         raise TypeError(f"prefix must hold integers, got dtype {prefix.dtype}")
     rng = np.random.default_rng(rng)
     tokens, state, drawn = np.atleast_2d(prefix).astype(np.int64), None, []
-    ended = np.zeros(len(tokens), bool)
+    before, ended = [tokens], np.zeros(len(tokens), bool)
     while len(drawn) < steps and not ended.all():
         logits, state = advance(tokens, state)
+        if allowed is not None:
+            logits = np.where(allowed(np.concatenate(before, axis=1)), logits, -np.inf)
         token = sample_token(logits, rng, **options)
         if stop is not None:
             token = np.where(ended, stop, token)
             ended = token == stop
         drawn.append(token)
         tokens = token[:, None]
+        before.append(tokens)
     drawn = np.stack(drawn, axis=1)
     return drawn if prefix.ndim == 2 else drawn[0]
 

@@ -324,6 +324,33 @@ def test_a_state_is_handed_on():
     assert continue_tokens(advance, [1, 1], steps=5).tolist() == [2, 4, 8, 6, 2]
 
 
+def test_what_is_not_allowed_is_never_drawn_and_the_rest_keeps_its_shares():
+    def advance(tokens, state):
+        return np.tile(np.log([0.1, 0.2, 0.3, 0.4]), (len(tokens), 1)), state
+
+    def allowed(tokens):
+        seen.append(tokens.copy())
+        return np.where(tokens[:, :1] == 0, [True, False, True, False], [False, True, False, True])
+
+    seen, prefix = [], np.repeat([0, 1], 4000)[:, None]
+    drawn = continue_tokens(advance, prefix, steps=2, rng=0, allowed=allowed)
+    assert [tokens.shape[1] for tokens in seen] == [1, 2]
+    assert (seen[1] == np.concatenate([prefix, drawn[:, :1]], axis=1)).all()
+    for rows, first, second in ((drawn[:4000], 0, 2), (drawn[4000:], 1, 3)):
+        assert set(np.unique(rows)) == {first, second}
+    assert (drawn[:4000] == 2).mean() == pytest.approx(3 / 4, abs=0.02)
+    assert (drawn[4000:] == 3).mean() == pytest.approx(2 / 3, abs=0.02)
+
+
+@ENGINES
+def test_models_write_only_what_is_allowed(L):
+    prefix = np.zeros((20, 1), int)
+    drawn = L.generate(model_of(L), prefix, 10, rng=0, allowed=lambda tokens: np.arange(7) < 2)
+    assert set(np.unique(drawn)) == {0, 1}
+    with pytest.raises(ValueError, match="every token is forbidden"):
+        L.generate(model_of(L), [0], 1, allowed=lambda tokens: np.zeros(7, bool))
+
+
 def test_text_follows_the_model():
     """A model that knows nothing but its bias writes tokens as often as the bias says."""
     model = N.LanguageModel(4, 2, 3, rng=0, dtype="float64")

@@ -94,3 +94,10 @@ def test_choices_with_bad_input_are_named():
     ]:
         with pytest.raises(ValueError, match=message):
             show_characters(choices, alt)
+
+
+def test_the_language_of_the_texts_is_marked_and_that_of_the_labels_left():
+    page = characters_to_html([("real", "白日", [1, 0]), ("drawn", "山", [0])], ALT, lang="zh-Hant")
+    assert re.findall(r'<(\w+) [^>]*lang="([^"]+)"', page) == [("div", "zh-Hant")] * 2
+    assert "lang" not in re.sub(r"<div.*?>", "", characters_to_html([("a", "ab", [0, 1])], ALT))
+    assert 'lang="a&quot;b"' in characters_to_html([("a", "ab", [0, 1])], ALT, lang='a"b')

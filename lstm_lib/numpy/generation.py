@@ -201,7 +201,17 @@ class _TiedHead(Module):
         return d_output @ weight.data
 
 
-def generate(model, prefix, steps, rng=None, temperature=1.0, top_k=None, top_p=None, stop=None):
+def generate(
+    model,
+    prefix,
+    steps,
+    rng=None,
+    temperature=1.0,
+    top_k=None,
+    top_p=None,
+    stop=None,
+    allowed=None,
+):
     """Let a language model continue a text.
 
     The state is carried from step to step, so every token costs one step of the model.
@@ -219,6 +229,8 @@ def generate(model, prefix, steps, rng=None, temperature=1.0, top_k=None, top_p=
         As in :func:`lstm_lib.sampling.sample_token`; a temperature of 0 is greedy.
     stop : int, optional
         A row ends with this token and is filled up with it; when every row has ended, so does all.
+    allowed : callable, optional
+        Which tokens may come next, as in :func:`lstm_lib.sampling.continue_tokens`.
 
     Returns
     -------
@@ -245,7 +257,7 @@ def generate(model, prefix, steps, rng=None, temperature=1.0, top_k=None, top_p=
     was_training = model.training
     model.eval()
     try:
-        return sampling.continue_tokens(advance, prefix, steps, rng, stop, **options)
+        return sampling.continue_tokens(advance, prefix, steps, rng, stop, allowed, **options)
     finally:
         model.train(was_training)
 

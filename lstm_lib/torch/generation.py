@@ -160,7 +160,17 @@ class _TiedHead(nn.Module):
 
 
 @torch.no_grad()
-def generate(model, prefix, steps, rng=None, temperature=1.0, top_k=None, top_p=None, stop=None):
+def generate(
+    model,
+    prefix,
+    steps,
+    rng=None,
+    temperature=1.0,
+    top_k=None,
+    top_p=None,
+    stop=None,
+    allowed=None,
+):
     """Let a language model continue a text; as :func:`lstm_lib.numpy.generate`.
 
     Parameters
@@ -173,6 +183,7 @@ def generate(model, prefix, steps, rng=None, temperature=1.0, top_k=None, top_p=
     temperature, top_k, top_p
         As in :func:`lstm_lib.sampling.sample_token`.
     stop : int, optional
+    allowed : callable, optional
 
     Returns
     -------
@@ -198,7 +209,7 @@ def generate(model, prefix, steps, rng=None, temperature=1.0, top_k=None, top_p=
     was_training = model.training
     model.eval()
     try:
-        return sampling.continue_tokens(advance, prefix, steps, rng, stop, **options)
+        return sampling.continue_tokens(advance, prefix, steps, rng, stop, allowed, **options)
     finally:
         model.train(was_training)
 
