@@ -61,7 +61,8 @@ def _matplotlib():
 def use_style():
     """Set matplotlib to the style of the book for the rest of the session.
 
-    Every plot of this module sets it by itself; call it before drawing your own.
+    Every plot of this module sets it by itself; call it before drawing your own. The colour
+    map ``shades`` comes with it, from clear to blue, so that the page shows through.
 
     Raises
     ------
@@ -76,6 +77,9 @@ def use_style():
     True
     """
     mpl = _matplotlib()
+    ends = (COLOURS[0] + "00", COLOURS[0])
+    if "shades" not in mpl.colormaps:
+        mpl.colormaps.register(mpl.colors.LinearSegmentedColormap.from_list("shades", ends))
     mpl.rcParams.update(
         {
             "figure.figsize": SIZE,

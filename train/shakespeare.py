@@ -15,7 +15,7 @@ def vocabulary():
 
 
 def settings():
-    """Two layers; the letters' vectors serve on the way in and on the way out."""
+    """Two layers; 80 letters and a mark for others on the way in and on the way out."""
     return dict(vocabulary_size=len(vocabulary()), embedding_size=64, hidden_size=256, num_layers=2)
 
 
