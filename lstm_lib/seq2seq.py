@@ -55,7 +55,7 @@ class SequenceToSequence:
     1.0
     """
 
-    def _build(self, layers, sizes, dropout, common, options):
+    def _build(self, layers, sizes, dropout, common, options, encoder=None, memory_size=None):
         """Make all layers, in one order, so that both engines draw the same weights.
 
         Parameters
@@ -69,20 +69,24 @@ class SequenceToSequence:
             dtype, device and rng.
         options : dict
             Further arguments of the recurrent layers.
+        encoder : module, optional
+            What reads the source in place of a recurrent layer.
+        memory_size : int, optional
+            Features of its memory.
         """
         for name, value in sizes.items():
             setattr(self, name, value)
         hidden, options = self.hidden_size, self._rnn_options(dropout, options)
         rnn = getattr(layers, self.cell)
         self.source_embedding = self._embedding(layers, self.source_vocabulary, common)
-        self.encoder = rnn(
-            self.source_features or self.embedding_size,
-            hidden,
-            bidirectional=self.bidirectional,
-            **options,
-            **common,
-        )
-        memory_size = hidden * (2 if self.bidirectional else 1)
+        self.reads_steps = encoder is None
+        if self.reads_steps:
+            width = self.source_features or self.embedding_size
+            directions = dict(bidirectional=self.bidirectional)
+            encoder = rnn(width, hidden, **directions, **options, **common)
+            memory_size = hidden * (2 if self.bidirectional else 1)
+        self.encoder = encoder
+        memory_size = hidden if memory_size is None else positive_int("memory_size", memory_size)
         for name in self._bridges():
             setattr(self, name, layers.Linear(memory_size, hidden, **common))
         self.target_embedding = self._embedding(layers, self.target_vocabulary, common)
@@ -255,13 +259,20 @@ def checked_sizes(
     source_features,
     target_features,
     embedding_size,
+    encoder,
     cell,
     bidirectional,
     attention,
     teacher_forcing,
 ):
     """Check the arguments of an encoder-decoder and return them by the names of its attributes."""
-    tokens_or_features("source", source_vocabulary, source_features)
+    if encoder is None:
+        tokens_or_features("source", source_vocabulary, source_features)
+    elif (source_vocabulary, source_features, bool(bidirectional)) != (None, None, False):
+        raise ValueError(
+            "an encoder of your own reads the source: leave out source_vocabulary, "
+            "source_features and bidirectional"
+        )
     tokens_or_features("target", target_vocabulary, target_features)
     if not 0 <= teacher_forcing <= 1:
         raise ValueError(f"teacher_forcing must lie in [0, 1], got {teacher_forcing}")

@@ -272,6 +272,7 @@ def test_the_picture_of_a_chapter_is_the_one_that_is_drawn(folder):
         ("draw_gpu", "timeline"),
         ("draw_classification", "readouts"),
         ("draw_generation", "running"),
+        ("draw_captions", "looking"),
         ("draw_seq2seq", "bridge"),
         ("draw_attention", "attention"),
     ],

@@ -42,6 +42,12 @@ class EncoderDecoder(SequenceToSequence, MaskSource, nn.Module):
         Number of real features on a side, instead of a vocabulary.
     embedding_size : int, optional
         Size of a token's vector, `hidden_size` by default.
+    encoder : module, optional
+        Reads the source in place of a recurrent network, for instance a picture. Called as
+        ``encoder(source, lengths=lengths)``, it returns the memory, (B, Ts, `memory_size`), and the decoder's
+        first state; see :class:`lstm_lib.torch.pictures.PictureEncoder`.
+    memory_size : int, optional
+        Features of a place of the given encoder's memory, `hidden_size` by default.
     cell : {"LSTM", "GRU", "RNN"}
     bidirectional : bool
         Whether the encoder reads in both directions.
@@ -85,6 +91,8 @@ class EncoderDecoder(SequenceToSequence, MaskSource, nn.Module):
         source_features=None,
         target_features=None,
         embedding_size=None,
+        encoder=None,
+        memory_size=None,
         cell="LSTM",
         bidirectional=False,
         attention=None,
@@ -104,6 +112,7 @@ class EncoderDecoder(SequenceToSequence, MaskSource, nn.Module):
             source_features=source_features,
             target_features=target_features,
             embedding_size=embedding_size,
+            encoder=encoder,
             cell=cell,
             bidirectional=bidirectional,
             attention=attention,
@@ -111,7 +120,7 @@ class EncoderDecoder(SequenceToSequence, MaskSource, nn.Module):
         )
         rng = one_stream(rng)
         common = dict(dtype=dtype, device=device, rng=rng)
-        self._build(_Layers, sizes, dropout, common, options)
+        self._build(_Layers, sizes, dropout, common, options, encoder, memory_size)
         if teacher_forcing < 1:
             self.reseed(mask_seed(rng))
 
@@ -143,10 +152,11 @@ class EncoderDecoder(SequenceToSequence, MaskSource, nn.Module):
     def encode(self, source, lengths=None):
         """Read the sources and return the :class:`~lstm_lib.seq2seq.DecoderState` to start from."""
         source = self._tensor(source)
-        steps_of_side("source", source.shape, self.source_features)
-        valid = valid_steps(lengths, source)
-        x = self._embedded(source, valid, self.source_embedding, self.source_dropout)
-        memory, final = self.encoder(x, lengths=lengths)
+        if self.reads_steps:
+            steps_of_side("source", source.shape, self.source_features)
+            valid = valid_steps(lengths, source)
+            source = self._embedded(source, valid, self.source_embedding, self.source_dropout)
+        memory, final = self.encoder(source, lengths=lengths)
         return DecoderState(
             self._bridged(final), memory, None if lengths is None else np.asarray(lengths)
         )

@@ -112,6 +112,9 @@ def test_digits_stand_whole_and_in_the_order_of_their_words():
         seen = tops[tops > 0].reshape(-1, 4)
         assert (seen == seen[:, :1]).all()
         assert tuple(names[shade - 10] for shade in seen[:, 0]) == canvas.words
+        for word, (top, left) in zip(canvas.words, canvas.corners, strict=True):
+            digit = canvas.image[top : top + 4, left : left + 4]
+            assert (digit == 10 + names.index(word)).all()
 
 
 def test_chorales():

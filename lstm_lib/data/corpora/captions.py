@@ -32,10 +32,14 @@ class Character(NamedTuple):
 
 
 class Canvas(NamedTuple):
-    """A picture of brightnesses from 0 to 255, shape (rows, columns), and its words."""
+    """A picture of brightnesses, shape (rows, columns), its words, and the corner of each digit.
+
+    A corner is the row and the column at which the digit's own picture begins.
+    """
 
     image: np.ndarray
     words: tuple
+    corners: tuple
 
 
 @corpus(
@@ -153,6 +157,8 @@ def canvases(digits, count, *, rng, most=3):
     >>> canvas = canvases(mnist_digits().train, 1, rng=0)[0]
     >>> canvas.image.shape, canvas.words
     ((42, 98), ('six', 'seven', 'five'))
+    >>> [left for _, left in canvas.corners]
+    [0, 29, 60]
     """
     rng = np.random.default_rng(rng)
     positive_int("most", most)
@@ -167,12 +173,13 @@ def _canvas(digits, most, rng):
     chosen = [digits[n] for n in rng.integers(len(digits), size=rng.integers(1, most + 1))]
     free = image.shape[1] - len(chosen) * columns
     gaps = np.diff(np.sort(rng.integers(free + 1, size=len(chosen))), prepend=0)
-    left = 0
+    left, corners = 0, []
     for digit, gap in zip(chosen, gaps.tolist(), strict=True):
-        top, left = rng.integers(rows // 2 + 1), left + gap
+        top, left = int(rng.integers(rows // 2 + 1)), left + gap
         image[top : top + rows, left : left + columns] = digit.image
+        corners.append((top, left))
         left += columns
-    return Canvas(image, tuple(_WORDS[digit.label] for digit in chosen))
+    return Canvas(image, tuple(_WORDS[digit.label] for digit in chosen), tuple(corners))
 
 
 @functools.cache
