@@ -34,6 +34,7 @@ What lives where:
     pretrained   small networks that were trained for long, each known by its hash
     files        files that are whole or not there
     data         windows, scaling, baselines, text and real data sets
+    checks       the properties that exercises are graded by, with messages for students
     zoo          well-known LSTM bugs, each with its symptom and the check that catches it
     claims       ``claim()``: state, check and record one result
     figures      the figure style of the book and its own plots
