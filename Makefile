@@ -18,7 +18,7 @@ OLDER_CPU := $(if $(filter x86_64 amd64,$(shell uname -m)),ATEN_CPU_CAPABILITY=d
 NBVAL := $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=60 -n 2 --dist loadfile -q chapters book
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test serve notebooks train bench colab clean
+.PHONY: help env env-instructor book test serve notebooks train bench colab assignments grade clean
 
 help: ## list the commands
 	@echo "Two commands are enough:  make book  builds the book,  make test  checks everything."
@@ -30,12 +30,15 @@ env:
 	  echo "No '$(PYTHON)' found. The book needs Python 3.11 or newer: install it (python.org, or your"; \
 	  echo "system's packages, on Debian or Ubuntu: sudo apt install python3 python3-venv), then run the"; \
 	  echo "command again. A Python under another name:  make book PYTHON=/path/to/python"; exit 1; }
-	@$(PYTHON) tools/setup_env.py
+	@$(PYTHON) tools/setup_env.py $(SETUP)
+
+env-instructor:
+	@$(MAKE) --no-print-directory env SETUP=instructor
 
 book: env ## set up the environment and build the book into _build/html
 	@$(PY) tools/build_book.py
 
-test: env ## set up the environment and run every check
+test: env-instructor ## set up the environment and run every check
 	@printf '\n==> 1/6  style of the code and of the notebooks (ruff)\n'
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -67,6 +70,13 @@ bench: env ## measure speed and memory beside torch.nn, quarter of an hour (BENC
 colab: env ## run each notebook alone in a fresh environment, as Colab does (slow)
 	@$(QUIET) $(OLDER_CPU) $(PY) -m pytest -q -n 2 -m slow tests/notebooks/test_colab.py
 	@printf '\nEach notebook ran alone in a fresh environment and printed what is stored.\n'
+
+assignments: env-instructor ## write the students' notebooks anew from their sources (chapters/*/assignment.ipynb)
+	@$(PY) -m grading release
+
+grade: env-instructor ## grade what students handed in, in a sandbox: SUBMISSIONS=folder OUT=folder (ASSIGNMENT=04-lstm-cell)
+	@$(if $(and $(SUBMISSIONS),$(OUT)),,echo "Say which folder holds the notebooks and where marks go:  make grade SUBMISSIONS=handed-in OUT=marks"; exit 1)
+	@$(THREADS) $(PY) -m grading grade "$(SUBMISSIONS)" "$(OUT)" $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT)) $(OPTIONS)
 
 clean: ## remove the environment, the built book and the caches
 	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis .import_linter_cache lstm_lib.egg-info .coverage

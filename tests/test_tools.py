@@ -28,7 +28,7 @@ def load(name):
 def env(tmp_path, monkeypatch):
     """setup_env, looking at a copy of the pins in an empty folder, with pip replaced by a list of calls."""
     module = load("setup_env")
-    for name in module.SOURCES:
+    for name in (*module.SOURCES, module.INSTRUCTOR):
         shutil.copy(ROOT / name, tmp_path / name)
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
@@ -78,6 +78,20 @@ def test_changed_pins_are_installed_into_it(env):
     assert marker.exists()
 
 
+def test_what_instructors_need_comes_on_demand_and_stays(env):
+    env.main()
+    env.calls.clear()
+    env.main(["instructor"])
+    assert [call for call in env.calls if env.INSTRUCTOR in call]
+    env.calls.clear()
+    env.main()
+    env.main(["instructor"])
+    assert env.calls == []
+    (env.ROOT / env.INSTRUCTOR).write_text("nbgrader")
+    env.main()
+    assert [call for call in env.calls if env.INSTRUCTOR in call]
+
+
 @pytest.mark.parametrize("damage", ["interrupted", "broken", "moved", "garbled"])
 def test_half_an_environment_is_made_anew(env, damage):
     env.main()
@@ -124,11 +138,12 @@ def test_a_newer_python_on_the_path_takes_over(env, monkeypatch):
     monkeypatch.setattr(env, "OLDEST", (4, 0))
     monkeypatch.setattr(env, "NEWER", ["no-such-python", sys.executable])
     calls = []
+    monkeypatch.setattr(sys, "argv", ["setup_env.py", "instructor"])
     monkeypatch.setattr(env.subprocess, "call", lambda command, **_: calls.append(command) or 0)
     with pytest.raises(SystemExit) as stopped:
         env.check_python()
     assert stopped.value.code == 0
-    assert calls[-1] == [sys.executable, str(ROOT / "tools" / "setup_env.py")]
+    assert calls[-1] == [sys.executable, str(ROOT / "tools" / "setup_env.py"), "instructor"]
 
 
 def test_missing_venv_module_is_explained(env, monkeypatch):
@@ -160,7 +175,17 @@ def test_make_alone_lists_the_commands():
     if not shutil.which("make"):
         pytest.skip("make is not installed")
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True).stdout
-    for target in ["book", "test", "serve", "notebooks", "bench", "colab", "clean"]:
+    for target in [
+        "book",
+        "test",
+        "serve",
+        "notebooks",
+        "bench",
+        "colab",
+        "assignments",
+        "grade",
+        "clean",
+    ]:
         assert f"make {target} " in listed
 
 

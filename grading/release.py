@@ -1,0 +1,71 @@
+"""What students get of a source: stubs for solutions, no hidden test, no model answer, locked cells."""
+
+import copy
+import os
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbgrader.preprocessors import (
+    ClearHiddenTests,
+    ClearOutput,
+    ClearSolutions,
+    ComputeChecksums,
+    LockCells,
+)
+from traitlets.config import Config
+
+from grading.source import RELEASE, STUDENT, cell_of, read, sources
+
+SETTINGS = Config(
+    ClearSolutions={
+        "code_stub": {"python": '# YOUR CODE HERE\nraise NotImplementedError("not written yet")'}
+    }
+)
+STEPS = (ClearSolutions, ClearOutput, ClearHiddenTests, LockCells, ComputeChecksums)
+
+
+def release(source):
+    """Return the notebook for students, of a :class:`grading.source.Source`."""
+    notebook = copy.deepcopy(source.notebook)
+    for step in STEPS:
+        notebook, _ = step(config=SETTINGS).preprocess(notebook, {})
+        if (
+            step is ClearSolutions
+        ):  # it empties a cell without markers, and this one asks for a name
+            cell_of(notebook, STUDENT).source = source.cell(STUDENT).source
+    card = notebook.metadata["lstm_book"]
+    notebook.metadata["lstm_book"] = {"assignment": card["assignment"], "points": card["points"]}
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number:02d}"
+    nbformat.validate(notebook)
+    return notebook
+
+
+def text_of(notebook):
+    """A notebook as it is written to a file."""
+    return nbformat.writes(notebook) + "\n"
+
+
+def store(source):
+    """Write the release beside its source, whole or not at all; return its path and whether it changed."""
+    path, text = source.path.with_name(RELEASE), text_of(release(source))
+    if path.exists() and path.read_text("utf8") == text:
+        return path, False
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".exercises-", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    return path, True
+
+
+def release_all(paths=()):
+    """Release the sources at `paths`, or all, and print a line for each; read all before any is written."""
+    found = [read(path) for path in paths or sources()]
+    for source in found:
+        path, changed = store(source)
+        print(f"{path.parent.name}/{path.name}: {'written' if changed else 'unchanged'}")
