@@ -206,23 +206,22 @@ def test_a_stub_is_not_written_yet():
         assert said(check, stub, *arguments).startswith("stub is not written yet")
 
 
-def test_an_exception_from_another_process_is_told_by_its_own_name():
-    class RemoteError(Exception):
+def test_what_the_students_function_raises_is_told_and_kept():
+    class TooSmall(ValueError):
         pass
 
-    def remote_stub(*inputs):
-        raise RemoteError("NotImplementedError: write stub")
+    def small(*inputs):
+        raise TooSmall("x is too small")
 
-    def remote(*inputs):
-        raise RemoteError("ZeroDivisionError: division by zero")
-
-    assert "not written yet" in said(checks.same_as, remote_stub, np.tanh, vector)
-    text = said(checks.same_as, remote, np.tanh, vector)
-    assert "raised an error:\n  ZeroDivisionError: division by zero\n" in text
-    checks.refuses(remote, {"a zero": {"x": 0}}, error="ZeroDivisionError")
+    text = said(checks.same_as, small, np.tanh, vector)
+    assert text.startswith("small raised an error:\n  TooSmall: x is too small\n")
+    checks.refuses(small, {"a zero": {"x": 0}})
+    assert "raised TooSmall (x is too small); it should raise a KeyError" in said(
+        checks.refuses, small, {"a zero": {"x": 0}}, error="KeyError"
+    )
     with pytest.raises(CheckFailed) as failed:
-        checks.same_as(remote, np.tanh, vector)
-    assert isinstance(failed.value.__cause__, RemoteError)
+        checks.same_as(small, np.tanh, vector)
+    assert isinstance(failed.value.__cause__, TooSmall)
 
 
 def test_what_is_no_function_is_said():

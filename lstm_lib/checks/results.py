@@ -12,6 +12,8 @@ from lstm_lib.checks.calls import describe, with_digits
 
 GATE_NAMES = {"i": "input gate i", "f": "forget gate f", "g": "candidate g", "o": "output gate o"}
 
+SAME = 1e-9
+
 
 class Fault(NamedTuple):
     """What is wrong with one leaf of a result."""
@@ -290,6 +292,21 @@ def distance(got, want):
         off = np.abs(got - want) / np.maximum(1, np.abs(want))
     same = (got == want) | (np.isnan(got) & np.isnan(want))
     return np.where(same, 0.0, np.where(np.isnan(off), np.inf, off))
+
+
+def difference(got, base, before="before", after="after"):
+    """How two results differ, in words; empty if they do not."""
+    faults = compare(got, base, names="the result", tolerance=SAME).faults
+    if not faults:
+        return ""
+    if faults[0].is_form or isinstance(base, (str, dict, tuple, list)):
+        return f"{before[:1].upper()}{before[1:]} it is {describe(base)}, {after} {describe(got)}."
+    base, got = np.asarray(base), np.asarray(got)
+    index = tuple(int(k) for k in np.unravel_index(np.argmax(distance(got, base)), base.shape))
+    return (
+        f"{entry('result', index)} is {with_digits(base[index], 6)} {before} and "
+        f"{with_digits(got[index], 6)} {after}."
+    )
 
 
 def _strings(got, want, name):
