@@ -90,6 +90,19 @@ def test_the_seed_of_a_message_repeats_its_numbers():
     assert said(checks.same_as, np.sin, np.tanh, vector, seed=seed) == text
 
 
+def test_inputs_of_all_kinds_are_described():
+    inputs = {"s": "a" * 50, "d": {"a": 1.5}, "f": np.tanh, "long": list(range(99)), "o": object()}
+    text = said(checks.agrees_with_hand, lambda *a: 1, inputs, 2)
+    assert "{'a': 1.5}" in text and "f (a function)" in text and "o (object)" in text
+    assert "a list of length 99" in text and "..." in text
+
+
+def test_a_mistake_that_raises_is_passed_over():
+    mistakes = {"it breaks": lambda x: x / [], "it is a sine": np.sin}
+    text = said(checks.same_as, np.sin, np.tanh, vector, mistakes=mistakes)
+    assert "This is what comes out when it is a sine." in text
+
+
 def test_inputs_are_drawn_anew():
     texts = {said(checks.same_as, np.sin, np.tanh, vector) for _ in range(5)}
     assert len(texts) == 5
@@ -178,6 +191,16 @@ def test_each_wrong_form_has_its_own_message(text):
         (np.arange(4.0) + 1, np.arange(4.0)[::-1] + 1, "in reverse order"),
         (np.array([[1.0, 2], [3, 4]]), np.array([[1.0, 3], [2, 4]]), "It is transposed"),
         (np.zeros(3), np.arange(3.0), "All your entries are 0"),
+        (-np.arange(3.0), np.arange(3.0), "Everything has the wrong sign"),
+        (np.ones(3), np.ones((3, 2)), "An axis is missing"),
+        (np.ones((3, 2)), np.ones((4, 5)), "has the shape (3, 2), it should be (4, 5)."),
+        (np.array(["a"]), np.array([1.0]), "holds <U1, where float64 is wanted"),
+        (np.array(["a"]), np.array(["b"]), "holds other entries"),
+        (np.array([1.0]), np.array([np.inf]), "wrong in 1 of 1"),
+        (lambda: 3, 2.0, "is a function, where a single number is wanted"),
+        ([1.0, "a" * 90], [1.0], "a list of length 2"),
+        (np.ones(3), np.array([1.0, 1.0, np.inf]), "it should be inf"),
+        (np.array([1.0, 2.0]), np.array([1j, 2.0]), "wrong in 1 of 2"),
     ],
 )
 def test_results_of_every_kind_are_compared(got, want, text):
@@ -256,6 +279,8 @@ def test_right_gradients_pass_in_every_form():
 def test_a_forward_pass_that_is_not_analytic_is_judged_by_differences():
     for seed in SEEDS:
         checks.gradient(np.sign, lambda x: np.abs(x).sum(), vector, seed=seed, trials=1)
+    checks.gradient(lambda x: 2 * x, lambda x: float((x**2).sum()), vector)
+    checks.gradient(lambda dy, x: 2 * x * dy, lambda x: (x**2,), vector)
     text = said(checks.gradient, lambda x: -np.sign(x), lambda x: np.abs(x).sum(), vector)
     assert "the central difference gives" in text
 

@@ -9,6 +9,7 @@ import contextlib
 import copy
 import operator
 import secrets
+import warnings
 
 import numpy as np
 
@@ -144,9 +145,11 @@ def with_digits(value, digits=4):
 
 
 def fresh_generators(inputs, rng):
-    """The inputs with every random generator replaced by another: results must not hang on one stream."""
+    """Copies of the inputs with every random generator replaced by another."""
     return {
-        name: np.random.default_rng(int(rng.integers(2**63))) if is_generator(value) else value
+        name: np.random.default_rng(int(rng.integers(2**63)))
+        if is_generator(value)
+        else copied(value)
         for name, value in inputs.items()
     }
 
@@ -170,6 +173,7 @@ def is_generator(value):
 
 @contextlib.contextmanager
 def quiet():
-    """Without NumPy's warnings: what overflows is judged by its result."""
-    with np.errstate(all="ignore"):
+    """Without warnings: what overflows or loses its imaginary part is judged by its result."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         yield

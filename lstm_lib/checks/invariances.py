@@ -340,9 +340,9 @@ def does_not_change_its_arguments(function, draw, *, trials=3, seed=None, read=N
         for name, value in trial.inputs.items():
             if is_generator(value) or callable(value):
                 continue
-            fault = difference(given[name], value)
+            fault = difference(given[name], value, label=name)
             if fault:
                 raise trial.failure(
                     f"{trial.name} changes its argument {name}, which belongs to the caller: work on a copy.",
-                    fault.replace("result", name),
+                    fault,
                 )

@@ -74,7 +74,7 @@ def causal(
             raise trial.failure(
                 f"The result of {trial.name} looks ahead: at time {t} it changes when {sequence} "
                 f"changes from time {first} on.",
-                difference(got[t], base[t]),
+                difference(got[t], base[t], label=f"result[{t}]").replace("][", ", "),
                 f"At time {t} only {sequence} before time {t + 1 - lag} is known." if lag else "",
             )
         alive = alive or got.shape != base.shape or bool((distance(got, base) > SAME).any())

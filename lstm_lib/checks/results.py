@@ -294,7 +294,7 @@ def distance(got, want):
     return np.where(same, 0.0, np.where(np.isnan(off), np.inf, off))
 
 
-def difference(got, base, before="before", after="after"):
+def difference(got, base, before="before", after="after", label="result"):
     """How two results differ, in words; empty if they do not."""
     faults = compare(got, base, names="the result", tolerance=SAME).faults
     if not faults:
@@ -304,7 +304,7 @@ def difference(got, base, before="before", after="after"):
     base, got = np.asarray(base), np.asarray(got)
     index = tuple(int(k) for k in np.unravel_index(np.argmax(distance(got, base)), base.shape))
     return (
-        f"{entry('result', index)} is {with_digits(base[index], 6)} {before} and "
+        f"{entry(label, index)} is {with_digits(base[index], 6)} {before} and "
         f"{with_digits(got[index], 6)} {after}."
     )
 
