@@ -297,6 +297,11 @@ def test_the_wrong_gradient_is_named(name, factor, text):
     assert f"Right: the gradient by {', '.join(others)}." in found
 
 
+def test_the_complex_step_finds_what_differences_would_miss():
+    text = said(checks.gradient, changed(c=1 + 1e-6), lstm_step, checks.lstm_inputs)
+    assert "the gradient by c is wrong" in text and "the complex step gives" in text
+
+
 def test_the_gate_of_a_wrong_gradient_is_named():
     def backward(*inputs):
         right = step_backward(*inputs)
