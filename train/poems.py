@@ -27,7 +27,7 @@ def settings():
 
 def build(settings):
     """The model before training; it begins with how common each character is."""
-    model = L.LanguageModel(**settings, dropout=0.2, forget_bias=1.0, rng=SEED, device=L.device())
+    model = L.LanguageModel(**settings, dropout=0.3, forget_bias=1.0, rng=SEED, device=L.device())
     counts = np.bincount(_poems("train")[:, 1:].ravel(), minlength=settings["vocabulary_size"])
     share = (counts + 0.5) / (counts + 0.5).sum()
     model.head.bias.data.copy_(model.head.bias.data.new_tensor(np.log(share)))
@@ -35,8 +35,8 @@ def build(settings):
 
 
 def fit(model, quick, checkpoint):
-    """Five readings of the training poems, the learning rate falling along a cosine."""
-    poems, valid, epochs = _poems("train"), _poems("valid")[:256], 5
+    """Twelve readings of the training poems, the learning rate falling along a cosine."""
+    poems, valid, epochs = _poems("train"), _poems("valid")[:256], 12
     if quick:
         poems, valid, epochs = poems[:32], valid[:8], 1
     train(
