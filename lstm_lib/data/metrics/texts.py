@@ -332,12 +332,19 @@ def longest_copied_run(text, source):
     >>> longest_copied_run("to sleep, no more sleep", "To die: to sleep; No more; no more")
     'to sleep'
     """
-    best = ""
-    for start in range(len(text)):
+    best, start, known = "", 0, {}
+    while start + len(best) < len(text):
         end = start + len(best) + 1
+        half = end - start + 1 >> 1
+        block = half * -(-start // half)  # the first whole block of that size from here on
+        part = text[block : block + half]
+        if block + half <= end and not known.setdefault(part, part in source):
+            start = block + 1  # every run that begins up to here and beats the best holds the block
+            continue
         while end <= len(text) and text[start:end] in source:
             best = text[start:end]
             end += 1
+        start += 1
     return best
 
 
