@@ -38,7 +38,32 @@ class Hypothesis(NamedTuple):
     finished: bool
 
 
-class Continuing:
+class Searched:
+    """A model that can be searched: in evaluation mode while the search lasts, then as it was before.
+
+    Examples
+    --------
+    >>> from lstm_lib import numpy as L
+    >>> model = L.LanguageModel(8, 4, 6, rng=0)
+    >>> with model.searching():
+    ...     print(model.training)
+    False
+    >>> model.training
+    True
+    """
+
+    @contextmanager
+    def searching(self):
+        """Return a context in which the model is in evaluation mode."""
+        was_training = self.training
+        self.eval()
+        try:
+            yield self
+        finally:
+            self.train(was_training)
+
+
+class Continuing(Searched):
     """What a language model needs to be searched: its source is the beginning of a text.
 
     Both engines' ``LanguageModel`` is one, so :func:`greedy` and :func:`beam_search` take it: with the
@@ -52,16 +77,6 @@ class Continuing:
     >>> len(found), len(found[0].tokens) <= 4
     (2, True)
     """
-
-    @contextmanager
-    def searching(self):
-        """Return a context in which the model is in evaluation mode."""
-        was_training = self.training
-        self.eval()
-        try:
-            yield self
-        finally:
-            self.train(was_training)
 
     def encode(self, source, lengths=None):
         """Read the beginnings, of shape (B, T), and return the state after each one's last token."""

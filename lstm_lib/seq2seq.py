@@ -4,7 +4,6 @@ The pass forward, and in the NumPy engine the one backward, stand in ``seq2seq``
 searches themselves in :mod:`lstm_lib.decoding`.
 """
 
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +36,7 @@ class DecoderState(NamedTuple):
     lengths: Any
 
 
-class SequenceToSequence:
+class SequenceToSequence(decoding.Searched):
     """Base of both engines' ``EncoderDecoder``: everything that does not compute a layer.
 
     A subclass defines ``encode``, ``step``, ``_decode`` and ``_coins``.
@@ -119,16 +118,6 @@ class SequenceToSequence:
         states = ("h", "c") if self.cell == "LSTM" else ("h",)
         layers = range(self.num_layers) if self.bidirectional else ()
         return [f"bridge_{state}_l{layer}" for state in states for layer in layers]
-
-    @contextmanager
-    def searching(self):
-        """Return a context in which the model is in evaluation mode."""
-        was_training = self.training
-        self.eval()
-        try:
-            yield self
-        finally:
-            self.train(was_training)
 
     def greedy(self, source, max_length, bos, eos, lengths=None):
         """Return the hypothesis of the most likely next token for every source.
