@@ -10,7 +10,8 @@ seventh digit on, so equal text would fail on the next machine. Here
   condition in the same run. All else about a claim must be the same, to the letter, in
   its line, its card and its stored record: a bound is written down, not computed;
 - **figures** are not compared (the last digits of an SVG's coordinates differ, too), nor are
-  coloured words (lstm_lib.highlight) and sounds (lstm_lib.music); their alternative texts are.
+  coloured words (lstm_lib.highlight), sounds (lstm_lib.music) and tables of answers (lstm_lib.tables);
+  their alternative texts are.
 
 tests/notebooks/test_tolerance.py tests these rules one by one.
 """
@@ -28,7 +29,7 @@ CARD_VALUE = re.compile(rf'(?<=class="lstm-claim-value">){ANY_NUMBER}')
 CLAIM = ("claim ", '<div class="lstm-claim"')
 RELATIVE, ABSOLUTE = 1e-3, 1e-12
 FIGURES = ("image/svg+xml", "image/png", "image/jpeg", "application/pdf")
-DRAWN = ('<div class="lstm-words"', '<div class="lstm-sound"')
+DRAWN = ('<div class="lstm-words"', '<div class="lstm-sound"', '<div class="lstm-table"')
 CLAIM_FIELDS = {"name", "value", "op", "bound", "unit", "baseline", "source", "digits"}
 
 

@@ -39,6 +39,7 @@ What lives where:
     claims       ``claim()``: state, check and record one result
     figures      the figure style of the book and its own plots
     highlight    words on coloured ground: which of them speak for an answer
+    tables       tables of words that a phone can wrap, for what networks answer
     music        melodies as piano roll, sound and MIDI file, with a player for the page
 
 Importing ``lstm_lib`` imports neither torch nor matplotlib.

@@ -117,3 +117,10 @@ def test_coloured_words_and_sounds_are_figures():
     assert rules.comparable(sounds[0]) == rules.comparable(sounds[1]) != rules.comparable(first)
     assert rules.comparable("Sound: a tune") != rules.comparable("Sound: another tune")
     assert rules.comparable("Words: one text") != rules.comparable("Words: another text")
+
+
+def test_tables_of_answers_are_figures():
+    tables = [f'<div class="lstm-table">{entry}</div>' for entry in ("right", "wrong")]
+    assert rules.comparable(tables[0]) == rules.comparable(tables[1])
+    assert rules.comparable(tables[0]) != rules.comparable('<div class="lstm-words">right</div>')
+    assert rules.comparable("Table: one network") != rules.comparable("Table: another network")
