@@ -113,10 +113,11 @@ class Module:
 
     def zero_grad(self):
         """Forget all gradients."""
-        for parameter in self.parameters():
-            parameter.grad = None
-        for _, child in self.named_children():
-            child.zero_grad()
+        for value in vars(self).values():
+            if isinstance(value, Parameter):
+                value.grad = None
+            elif isinstance(value, Module):
+                value.zero_grad()
 
     def train(self, mode=True):
         """Switch this module and its children to training mode, or out of it."""
