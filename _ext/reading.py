@@ -85,7 +85,7 @@ class ReadingTimes(SphinxDirective):
         self.env.note_reread()
         chapters = {}
         for docname in sorted(self.env.found_docs):
-            if re.match(r"chapters/\d\d-[^/]+/", docname):
+            if re.match(r"chapters/\d\d-[^/]+/(?!exercises$)", docname):
                 page = count(self.env.srcdir / self.env.doc2path(docname, base=False))
                 folder = docname.rpartition("/")[0]
                 so_far = chapters.get(folder, Count(0, 0, 0))

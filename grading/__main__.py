@@ -13,16 +13,38 @@ def parser():
     commands = result.add_subparsers(dest="command", required=True)
     one = commands.add_parser("release", help="write the students' notebooks beside their sources")
     one.add_argument("sources", nargs="*", type=Path, help="assignment.ipynb files; all by default")
+    two = commands.add_parser("exam", help="draw an examination and its key from the bank")
+    two.add_argument("out", type=Path, help="folder for paper.md and key.md")
+    two.add_argument("--chapters", nargs="+", required=True, help="such as 03 04")
+    two.add_argument("--points", type=int, required=True)
+    two.add_argument("--seed", type=int, default=1, help="another seed, another paper")
     return result
+
+
+def release(options):
+    """Write the students' notebooks."""
+    from grading.release import release_all
+
+    release_all(options.sources)
+
+
+def exam(options):
+    """Write a paper and its key."""
+    from grading.exam import draw, read_bank, write
+
+    questions = draw(read_bank(), options.chapters, options.points, options.seed)
+    for path in write(questions, options.out):
+        print(path)
+
+
+COMMANDS = {"release": release, "exam": exam}
 
 
 def main(arguments=None):
     """Run a command; return the exit status."""
     options = parser().parse_args(arguments)
     try:
-        from grading.release import release_all
-
-        release_all(options.sources)
+        COMMANDS[options.command](options)
     except SourceError as error:
         print(error, file=sys.stderr)
         return 1

@@ -35,7 +35,7 @@ def release(source):
         ):  # it empties a cell without markers, and this one asks for a name
             cell_of(notebook, STUDENT).source = source.cell(STUDENT).source
     card = notebook.metadata["lstm_book"]
-    notebook.metadata["lstm_book"] = {"assignment": card["assignment"], "points": card["points"]}
+    notebook.metadata["lstm_book"] = {key: card[key] for key in ("assignment", "minutes", "points")}
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:02d}"
     nbformat.validate(notebook)
