@@ -28,7 +28,7 @@ def card(path):
     about = notebook["metadata"]["lstm_book"]
     marks = [cell["metadata"].get("nbgrader", {}) for cell in notebook["cells"]]
     by_hand = sum(mark["points"] for mark in marks if mark.get("grade") and mark["solution"])
-    tasks = ". ".join(TASK.findall(text)) + "."
+    tasks = " · ".join(TASK.findall(text))
     return tasks, str(about["points"]), str(by_hand), f"{about['minutes']} min"
 
 
