@@ -103,6 +103,18 @@ def test_canvases():
         corpora.canvases(digits, 0, rng=0)
 
 
+def test_a_wider_canvas_leaves_digits_more_places():
+    digits = corpora.small_digits().valid
+    made = corpora.canvases(digits, 300, rng=0, most=2, width=48)
+    assert {canvas.image.shape for canvas in made} == {(12, 48)}
+    pairs = [canvas.corners for canvas in made if len(canvas.words) == 2]
+    (_, first), (_, second) = np.transpose(pairs, (1, 2, 0))
+    assert first.min() == 0 and first.max() > 24 and second.max() == 40
+    assert (second - first).min() >= 8
+    with pytest.raises(ValueError, match="room for 2 digits of 8 columns; got 15"):
+        corpora.canvases(digits, 1, rng=0, most=2, width=15)
+
+
 def test_digits_stand_whole_and_in_the_order_of_their_words():
     names = "zero one two three four five six seven eight nine".split()
     shades = [corpora.Digit(np.full((4, 4), 10 + n, dtype=np.uint8), n) for n in range(10)]

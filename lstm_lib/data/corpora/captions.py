@@ -125,7 +125,7 @@ def draw_character(sign, font="DejaVuSans", size=32):
     return np.array(image)
 
 
-def canvases(digits, count, *, rng, most=3):
+def canvases(digits, count, *, rng, most=3, width=None):
     """Put digits in a row on dark canvases; the caption is their names.
 
     Give it the digits of one part of :func:`~lstm_lib.data.corpora.digits.mnist_digits`, so that no picture of
@@ -139,17 +139,18 @@ def canvases(digits, count, *, rng, most=3):
     rng : numpy.random.Generator or int
     most : int
         A canvas holds 1 to `most` digits, each number equally often.
+    width : int, optional
+        Pixels from left to right; `most` digits and a half by default.
 
     Returns
     -------
     tuple of Canvas
-        As wide as `most` digits and a half, and half as high again as one; a digit stands a
-        little higher or lower than its neighbours.
+        Half as high again as a digit; a digit stands a little higher or lower than its neighbours.
 
     Raises
     ------
     ValueError, TypeError
-        If there is no digit, or a number is no positive integer.
+        If there is no digit, a number is no positive integer, or the canvas is too narrow.
 
     Examples
     --------
@@ -164,12 +165,18 @@ def canvases(digits, count, *, rng, most=3):
     positive_int("most", most)
     if not len(digits):
         raise ValueError("digits must not be empty")
-    return tuple(_canvas(digits, most, rng) for _ in range(positive_int("count", count)))
+    columns = digits[0].image.shape[1]
+    width = positive_int("width", width or most * columns + columns // 2)
+    if width < most * columns:
+        raise ValueError(
+            f"width must leave room for {most} digits of {columns} columns; got {width}"
+        )
+    return tuple(_canvas(digits, most, width, rng) for _ in range(positive_int("count", count)))
 
 
-def _canvas(digits, most, rng):
+def _canvas(digits, most, width, rng):
     rows, columns = digits[0].image.shape
-    image = np.zeros((rows + rows // 2, most * columns + columns // 2), dtype=np.uint8)
+    image = np.zeros((rows + rows // 2, width), dtype=np.uint8)
     chosen = [digits[n] for n in rng.integers(len(digits), size=rng.integers(1, most + 1))]
     free = image.shape[1] - len(chosen) * columns
     gaps = np.diff(np.sort(rng.integers(free + 1, size=len(chosen))), prepend=0)
