@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from grading import command
 from grading.source import SourceError
 
 
@@ -18,6 +19,7 @@ def parser():
     two.add_argument("--chapters", nargs="+", required=True, help="such as 03 04")
     two.add_argument("--points", type=int, required=True)
     two.add_argument("--seed", type=int, default=1, help="another seed, another paper")
+    command.add_parser(commands)
     return result
 
 
@@ -37,18 +39,17 @@ def exam(options):
         print(path)
 
 
-COMMANDS = {"release": release, "exam": exam}
+COMMANDS = {"release": release, "exam": exam, "grade": command.grade}
 
 
 def main(arguments=None):
     """Run a command; return the exit status."""
     options = parser().parse_args(arguments)
     try:
-        COMMANDS[options.command](options)
+        return COMMANDS[options.command](options) or 0
     except SourceError as error:
         print(error, file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,124 @@
+"""``python -m grading grade SUBMISSIONS OUT``: the command line of grading."""
+
+import os
+import sys
+from pathlib import Path
+
+from grading.sandbox import THREADS, Limits, NoSandbox, check
+from grading.source import SourceError, read, sources
+
+WARNING = """\
+WARNING: grading without a sandbox. Each student's code can read, change and delete whatever you can,
+on this machine and over the network; only the limits of time, memory and processes hold.
+"""
+PARTS = {
+    "cell": ("SECONDS", "for a cell, and for a test"),
+    "notebook": ("SECONDS", "for a whole submission"),
+    "memory": ("MIB", "of all processes of a submission"),
+    "disk": ("MIB", "of files that a submission writes"),
+    "processes": ("N", "that a submission may start"),
+}
+
+
+def add_parser(commands):
+    """Add the command ``grade``."""
+    one = commands.add_parser("grade", help="grade a folder of submissions")
+    add = one.add_argument
+    add("submissions", type=Path, help="folder of STUDENT/any.ipynb or STUDENT.ipynb")
+    add("out", type=Path, help="folder for gradebook, marks, feedback and report")
+    add("--assignment", help="its name or how it begins; where there are several, all are graded")
+    add("--source", type=Path, help="an assignment.ipynb that lies elsewhere")
+    add(
+        "--workers",
+        type=int,
+        default=min(2, os.cpu_count() or 1),
+        help="submissions at a time (%(default)s)",
+    )
+    add("--no-sandbox", action="store_true", help="run students' code unguarded (see the warning)")
+    for name, (unit, what) in PARTS.items():
+        default = getattr(Limits, name)
+        add(
+            f"--{name}",
+            type=type(default),
+            default=default,
+            metavar=unit,
+            help=f"{what} (%(default)s)",
+        )
+
+
+def grade(options):
+    """Grade; return the exit status."""
+    os.environ.update({**THREADS, "MPLBACKEND": "agg"})
+    try:
+        chosen, others = _assignments(options)
+        _guard(options)
+    except (SourceError, NoSandbox) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for source in chosen:
+        names = [*others, *(one.name for one in chosen if one is not source)]
+        try:
+            _grade_one(source, names if len(chosen) > 1 else [], options)
+        except SourceError as error:
+            print(error, file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print(
+                "\nInterrupted. The same command goes on where this one stopped.", file=sys.stderr
+            )
+            return 130
+    return 0
+
+
+def _assignments(options):
+    if not options.submissions.is_dir():
+        raise SourceError(f"{options.submissions} is no folder")
+    if options.source:
+        return [read(options.source)], []
+    known = [read(path) for path in sources()]
+    if not options.assignment:
+        return known, []
+    chosen = [one for one in known if one.name.startswith(options.assignment)]
+    if len(chosen) != 1:
+        names = ", ".join(one.name for one in known)
+        raise SourceError(
+            f"{options.assignment!r} names {len(chosen)} assignments; there are {names}"
+        )
+    return chosen, [one.name for one in known if one not in chosen]
+
+
+def _guard(options):
+    if options.no_sandbox:
+        print(WARNING, file=sys.stderr)
+    else:
+        check()
+
+
+def _grade_one(source, others, options):
+    from tqdm import tqdm
+
+    from grading.marks import Batch
+
+    limits = Limits(**{name: getattr(options, name) for name in PARTS})
+    batch = Batch(
+        source,
+        options.submissions,
+        options.out,
+        limits,
+        options.workers,
+        not options.no_sandbox,
+        others,
+        lambda rows, **facts: tqdm(rows, smoothing=0, **facts),
+    )
+    rows = batch.run()
+    out = batch.out
+    print(
+        f"{source.name}: {len(rows)} submissions, {sum(row['waiting'] > 0 for row in rows)} wait for marks by hand"
+    )
+    print(f"  marks     {out / (source.name + '.csv')}")
+    print(f"  report    {out / (source.name + '.html')}")
+    print(f"  feedback  {out / 'feedback'}")
+    print(
+        "  To give marks by hand: start  jupyter notebook  in that folder and open its Formgrader,"
+    )
+    print("  then run this command again; it renews the tables and the feedback.")

@@ -1,0 +1,58 @@
+"""What a student's cells showed, as the sandbox tells it: kept where it has a known form, else dropped.
+
+It comes from the student's process, so nothing about it is taken on trust. Only text and pictures are
+kept; the pages of feedback forbid scripts besides.
+"""
+
+import base64
+import binascii
+
+TEXT, PICTURE, OUTPUTS = 50_000, 600_000, 60
+STARTS = {"image/png": b"\x89PNG\r\n\x1a\n"}
+
+
+def clean(answer):
+    """Return the outputs and the error in what a sandbox answered to ``run``."""
+    if not isinstance(answer, list) or len(answer) != 2 or not isinstance(answer[0], list):
+        return [], ["Stopped", "the outputs could not be read", []]
+    return list(filter(None, map(_output, answer[0][:OUTPUTS]))), _error(answer[1])
+
+
+def _output(raw):
+    if not isinstance(raw, dict):
+        return None
+    if raw.get("kind") == "stream" and raw.get("name") in ("stdout", "stderr"):
+        return {"kind": "stream", "name": raw["name"], "text": text(raw.get("text"))}
+    data = raw.get("data")
+    if raw.get("kind") != "display" or not isinstance(data, dict):
+        return None
+    kept = {}
+    if isinstance(data.get("text/plain"), str):
+        kept["text/plain"] = text(data["text/plain"])
+    for kind in ("image/png", "image/svg+xml"):
+        value = data.get(kind)
+        if isinstance(value, str) and len(value) <= PICTURE and _is_picture(kind, value):
+            kept[kind] = text(value, PICTURE)
+    return {"kind": "display", "data": kept} if kept else None
+
+
+def _is_picture(kind, value):
+    if kind == "image/svg+xml":
+        return value.lstrip().startswith(("<svg", "<?xml"))
+    try:
+        return base64.b64decode(value, validate=True).startswith(STARTS[kind])
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _error(raw):
+    if not isinstance(raw, list) or len(raw) != 3:
+        return None
+    lines = raw[2] if isinstance(raw[2], list) else []
+    return [text(raw[0], 80), text(raw[1], 2000), [text(line, 200) for line in lines[:10]]]
+
+
+def text(value, length=TEXT):
+    """Return at most so many characters of a text, all of which can be written to a file."""
+    value = value if isinstance(value, str) else ""
+    return value[:length].encode("utf-8", "replace").decode()
