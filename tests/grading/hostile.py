@@ -17,17 +17,17 @@ for _ in range(64):
 time.sleep(3)"""
 MEMORY = """\
 kept = []
-for step in range(30):
+for step in range(10):
     kept.append(np.ones(100 * 2**17))
 print("TOOK", len(kept))"""
 MEMORY_OF_MANY = """\
 import os, time
-for _ in range(6):
+for _ in range(8):
     if os.fork() == 0:
         kept = np.ones(150 * 2**17)
-        time.sleep(3)
+        time.sleep(5)
         os._exit(0)
-time.sleep(3)
+time.sleep(5)
 print("TOOK ALL")"""
 DISK = """\
 import os
@@ -124,17 +124,17 @@ def mean_of(f, n):
 
 # name: (answers, added cell, marks, phrase in the notes or the failed tests)
 HOSTILE = {
-    "loops": ({}, "while True:\n    pass", FULL, "stopped after 4 s"),
+    "loops": ({}, "import time\nwhile True:\n    time.sleep(0.1)", FULL, "stopped after 6 s"),
     "loops on": ({}, STAYS, FULL, "still running at the end of its time"),
     "loops in a function": (
-        {"mean": "def mean_of(f, n):\n    while True:\n        pass"},
+        {"mean": "import time\ndef mean_of(f, n):\n    while True:\n        time.sleep(0.1)"},
         None,
         FULL - 3,
         "stopped after",
     ),
     "forks": ({}, FORKS, FULL, "started more than 16 processes"),
     "memory": ({}, MEMORY, FULL, None),
-    "memory of many": ({}, MEMORY_OF_MANY, FULL, "used more than 300 MiB"),
+    "memory of many": ({}, MEMORY_OF_MANY, FULL, "used more than 200 MiB"),
     "disk": ({}, DISK, FULL, None),
     "reads": ({}, READ, FULL, None),
     "network": ({}, NETWORK, FULL, None),

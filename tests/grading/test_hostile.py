@@ -17,7 +17,7 @@ from grading.sandbox import Limits
 from tests.grading.hostile import HOSTILE
 from tests.grading.synthetic import FULL, NAME, as_colab_saves, hand_in, submission
 
-LIMITS = Limits(cell=4.0, notebook=60.0, memory=300, disk=16, processes=16)
+LIMITS = Limits(cell=6.0, notebook=60.0, memory=200, disk=16, processes=16)
 ROOT = Path(__file__).resolve().parents[2]
 NESTED = "[" * 100_000
 FILES = {

@@ -36,7 +36,9 @@ JSON = st.recursive(
         | st.dictionaries(st.sampled_from(["t", "v", "dtype", "shape", "name"]), inner)
         | st.builds(
             lambda kind, inner: {"t": kind, "v": inner, "dtype": "<f8", "shape": [2], "name": "f"},
-            st.sampled_from("array scalar int float complex bytes generator dict tuple set".split()),
+            st.sampled_from(
+                "array scalar int float complex bytes generator dict tuple set".split()
+            ),
             inner,
         )
     ),
