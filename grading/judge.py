@@ -9,6 +9,7 @@ import builtins
 import contextlib
 import io
 import json
+import resource
 import signal
 import time
 import traceback
@@ -22,6 +23,7 @@ from grading.submission import Unreadable, load, rebuild, remarks
 GRACE = 5.0  # seconds beyond a limit after which the process that should have stopped is killed
 STARTS = 4  # processes for one submission: each cell that kills one costs another
 REPORT = 6 * 2**20
+MEMORY = 16 * 2**30  # of this process, whatever a test makes of what it was given
 
 
 class Overtime(Failure):
@@ -240,6 +242,7 @@ def worded(error, name, source, visible, unfit):
 def main(job, connection):
     """Grade one submission and send its result as JSON, again and again as it grows."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     job = json.loads(job)
 
     def report(result):

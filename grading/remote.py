@@ -316,6 +316,8 @@ def _array(value):
     array = np.asarray(value)
     if array.dtype.kind not in KINDS:
         raise Unfit(f"an array of type {array.dtype} cannot be checked, only numbers and strings")
+    if array.nbytes > LIMITS["message"]:
+        raise Unfit(f"an array of {array.nbytes / 2**20:.0f} MiB is more than may pass")
     array = array.astype(array.dtype.newbyteorder("<"), copy=False)
     return {
         "t": "array" if isinstance(value, np.ndarray) else "scalar",

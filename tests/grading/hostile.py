@@ -22,12 +22,12 @@ for step in range(10):
 print("TOOK", len(kept))"""
 MEMORY_OF_MANY = """\
 import os, time
-for _ in range(8):
+for _ in range(10):
     if os.fork() == 0:
-        kept = np.ones(150 * 2**17)
-        time.sleep(5)
+        kept = np.ones(100 * 2**17)
+        time.sleep(9)
         os._exit(0)
-time.sleep(5)
+time.sleep(7)
 print("TOOK ALL")"""
 DISK = """\
 import os
@@ -124,7 +124,7 @@ def mean_of(f, n):
 
 # name: (answers, added cell, marks, phrase in the notes or the failed tests)
 HOSTILE = {
-    "loops": ({}, "import time\nwhile True:\n    time.sleep(0.1)", FULL, "stopped after 6 s"),
+    "loops": ({}, "import time\nwhile True:\n    time.sleep(0.1)", FULL, "stopped after 8 s"),
     "loops on": ({}, STAYS, FULL, "still running at the end of its time"),
     "loops in a function": (
         {"mean": "import time\ndef mean_of(f, n):\n    while True:\n        time.sleep(0.1)"},
@@ -134,7 +134,7 @@ HOSTILE = {
     ),
     "forks": ({}, FORKS, FULL, "started more than 16 processes"),
     "memory": ({}, MEMORY, FULL, None),
-    "memory of many": ({}, MEMORY_OF_MANY, FULL, "used more than 200 MiB"),
+    "memory of many": ({}, MEMORY_OF_MANY, FULL, "used more than 150 MiB"),
     "disk": ({}, DISK, FULL, None),
     "reads": ({}, READ, FULL, None),
     "network": ({}, NETWORK, FULL, None),
@@ -156,13 +156,13 @@ HOSTILE = {
     "prints": ({}, "for _ in range(20):\n    print('x' * 2**20)", FULL, None),
     "pickles": ({"mean": PICKLE}, None, FULL - 3, "type Bomb cannot be checked"),
     "returns much": (
-        {"mean": "def mean_of(f, n):\n    return np.ones(2**23)"},
+        {"mean": "def mean_of(f, n):\n    return np.ones(5 * 2**20)"},
         None,
         FULL - 3,
         "may pass",
     ),
     "asks back": (
-        {"mean": "def mean_of(f, n):\n    return f(f, f(f)) if n < 0 else f(np.ones(2**25))"},
+        {"mean": "def mean_of(f, n):\n    return f(f, f(f)) if n < 0 else f(np.ones(5 * 2**20))"},
         None,
         FULL - 3,
         "may pass",
