@@ -176,6 +176,7 @@ class Sandbox:
     def __init__(self, limits, private=(), sandboxed=True):
         self.limits, self.private, self.sandboxed = limits, private, sandboxed
         self.process = self.watch = self.peer = self.folder = None
+        self.stopped = False
 
     def start(self):
         """Start the process; raise :class:`~grading.remote.Broken` where it does not begin."""
@@ -238,6 +239,7 @@ class Sandbox:
             raise Broken("the program ended")
 
     def _stop(self, reason=None):
+        self.stopped = True
         if reason and not self.watch.reason:
             self.watch.reason = reason
         self.watch.kill()
@@ -245,7 +247,7 @@ class Sandbox:
     @property
     def over(self):
         """Whether the process is gone."""
-        return self.process is None or self.process.poll() is not None
+        return self.stopped or self.process is None or self.process.poll() is not None
 
     def close(self):
         """End the process and all that it started."""
