@@ -38,7 +38,7 @@ def build(settings):
 
 
 def fit(model, quick, checkpoint):
-    """Five passes over the training words, the learning rate falling along half a cosine."""
+    """Twelve passes over the training words, the learning rate falling along a cosine."""
     words, chosen = _words(), _split().valid[:2000]
     train(
         model,
@@ -46,10 +46,10 @@ def fit(model, quick, checkpoint):
         valid=_arrays(chosen[:100] if quick else chosen),
         loss="cross_entropy",
         lr=3e-3,
-        epochs=1 if quick else 5,
+        epochs=1 if quick else 12,
         batch_size=100,
         pool=50,
-        schedule=lambda optimizer: L.CosineAnnealingLR(optimizer, T_max=10),
+        schedule=lambda optimizer: L.CosineAnnealingLR(optimizer, T_max=12),
         checkpoint=checkpoint,
         seed=SEED,
     )
