@@ -270,7 +270,7 @@ class Peer:
             if isinstance(data, list):
                 return [self.decode(item, depth + 1) for item in data]
             return self._tagged(data["t"], data["v"], data, depth + 1)
-        except (KeyError, TypeError, ValueError, OverflowError, AttributeError, MemoryError):
+        except Exception:
             raise Broken("a value of no known form") from None
 
     def _tagged(self, kind, content, data, depth):
