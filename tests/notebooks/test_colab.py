@@ -8,9 +8,10 @@ end under nbval, which compares what it prints with what is stored. ``make colab
 paths of an older processor, so that each notebook is held to its numbers a second time, on other
 instructions than in ``make test``.
 
-The base environment is made once. On top of it the first cell is run in an environment that has nothing
-but the base, once for each first cell that there is (nearly all are the same, letter by letter). Each
-notebook then gets a copy of what that cell left behind, so that further installs never mix. Slow.
+The base environment is made once. A notebook whose first cell no other has begins in an environment that
+has nothing but the base. Of a first cell that several share (letter by letter) that is done once, and each
+of them gets a copy of what the cell left behind, so that further installs never mix. A copy is made of hard
+links: pip replaces files and never writes into them. Slow.
 """
 
 import hashlib
@@ -21,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections import Counter
 from pathlib import Path
 
 import nbformat
@@ -119,21 +121,29 @@ def bare(base, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def first_cell(bare, base, public_repository):
-    """A function from a notebook to an environment in which its first cell was run."""
+    """A function from a first cell to an environment in which it was run."""
 
-    def run(path):
-        cell = code_cells(nbformat.read(path, as_version=4))[0]
+    def run(cell):
         name = hashlib.sha256(cell.source.encode()).hexdigest()[:16]
         folder = base.parent / f"first-cell-{name}"
         with FileLock(base.parent / f"{name}.lock"):
             if not (folder / "done").exists():
                 folder.mkdir()
-                shutil.copytree(bare, folder / "environment", symlinks=True)
+                copy_environment(bare, folder / "environment")
                 run_first_cell(cell, folder, public_repository)
                 (folder / "done").touch()
         return folder / "environment"
 
     return run
+
+
+def copy_environment(source, target):
+    """Copy with hard links, or files where the system has none."""
+    try:
+        shutil.copytree(source, target, symlinks=True, copy_function=os.link)
+    except (OSError, shutil.Error):
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target, symlinks=True)
 
 
 def run_first_cell(cell, folder, public_repository):
@@ -161,10 +171,15 @@ def probe():
 
 
 @pytest.fixture
-def fresh(first_cell, path, tmp_path):
-    """A copy, for one notebook alone, of the environment that its first cell makes."""
+def fresh(bare, first_cell, path, tmp_path):
+    """An environment for one notebook alone; its first cell has been run there if others share it."""
+    cell = code_cells(nbformat.read(path, as_version=4))[0]
     folder = tmp_path / "environment"
-    shutil.copytree(first_cell(path), folder, symlinks=True)
+    if FIRST_CELLS[cell.source] > 1:
+        copy_environment(first_cell(cell), folder)
+    else:
+        copy_environment(bare, folder)
+        assert not has_library(folder), "the environment is to begin without lstm_lib"
     return folder
 
 
@@ -222,6 +237,9 @@ def run_in(environment, notebook, public_repository, report):
 
 def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+FIRST_CELLS = Counter(code_cells(nbformat.read(path, as_version=4))[0].source for path in NOTEBOOKS)
 
 
 def test_the_environment_that_runs_this_test_is_another(bare):
