@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import nbformat
+from nbconvert.preprocessors import Preprocessor
 from nbgrader.preprocessors import (
     ClearHiddenTests,
     ClearOutput,
@@ -22,7 +23,23 @@ SETTINGS = Config(
         "code_stub": {"python": '# YOUR CODE HERE\nraise NotImplementedError("not written yet")'}
     }
 )
-STEPS = (ClearSolutions, ClearOutput, ClearHiddenTests, LockCells, ComputeChecksums)
+
+
+class Clear(Preprocessor):
+    """Takes out solutions and hidden tests, and the blank lines that these leave at the end of a cell."""
+
+    def preprocess(self, nb, resources):
+        """Leave the cell in which students write their name as it is: it has nothing to take out."""
+        name = cell_of(nb, STUDENT).source
+        for step in (ClearSolutions, ClearHiddenTests):
+            nb, resources = step(parent=self).preprocess(nb, resources)
+        for cell in nb.cells:
+            cell.source = cell.source.rstrip()
+        cell_of(nb, STUDENT).source = name
+        return nb, resources
+
+
+STEPS = (Clear, ClearOutput, LockCells, ComputeChecksums)
 
 
 def release(source):
@@ -30,10 +47,6 @@ def release(source):
     notebook = copy.deepcopy(source.notebook)
     for step in STEPS:
         notebook, _ = step(config=SETTINGS).preprocess(notebook, {})
-        if (
-            step is ClearSolutions
-        ):  # it empties a cell without markers, and this one asks for a name
-            cell_of(notebook, STUDENT).source = source.cell(STUDENT).source
     card = notebook.metadata["lstm_book"]
     notebook.metadata["lstm_book"] = {key: card[key] for key in ("assignment", "minutes", "points")}
     for number, cell in enumerate(notebook.cells):
