@@ -35,15 +35,15 @@ class Pages:
         self.exporter = HTMLExporter(config=settings)
         self.exporter.register_preprocessor(CSSHTMLHeaderPreprocessor, enabled=True)
 
-    def write(self, book, plan, student, digest, load):
-        """Write a student's page; `load` gives the result, which is wanted only if anything changed."""
+    def write(self, book, plan, student, digest, result):
+        """Write a student's page, unless it shows all this already."""
         grades, comments = book.grades(plan, student), book.comments(plan, student)
         text = json.dumps([VERSION, digest, grades, comments])
         mark = f"<!-- {hashlib.sha256(text.encode()).hexdigest()} -->\n"
         path = self.folder / student / f"{plan['name']}.html"
         if path.exists() and path.read_text(encoding="utf-8").endswith(mark):
             return
-        notebook = book.marked(plan, student, notebook_of(plan, load(), hidden=False))
+        notebook = book.marked(plan, student, notebook_of(plan, result, hidden=False))
         replace(path, self.page(notebook, plan, grades) + mark)
 
     def page(self, notebook, plan, grades):

@@ -7,6 +7,7 @@ submission is in it. An interruption loses at most the submission being written.
 import copy
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -185,22 +186,40 @@ def notebook_of(plan, result, hidden):
     Parameters
     ----------
     hidden : bool
-        Whether test cells show their hidden tests, as the gradebook wants and no student may see.
+        Whether it is for the instructor: with hidden tests and model answers, which no student may see,
+        and without what a browser could run, which the form grader would.
     """
     rows = result["cells"] or [{**row, "source": row["visible"]} for row in plan["cells"]]
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL})
     for row in rows:
-        source = row["full"] if hidden and row["kind"] in ("locked", "test") else row["source"]
-        make = nbformat.v4.new_code_cell if row["type"] == "code" else nbformat.v4.new_markdown_cell
-        cell = make(source)
+        notebook.cells.append(_cell(row, result, hidden))
+        if hidden and row["kind"] == "hand":
+            model = re.sub(r"^\s*### (BEGIN|END) SOLUTION\s*$", "", row["model"], flags=re.M)
+            text = f"**Model answer and rubric** (not shown to students)\n\n{model.strip()}"
+            notebook.cells.append(nbformat.v4.new_markdown_cell(text))
+    for cell in notebook.cells:
         cell.pop("id", None)
-        if row["grade_id"]:
-            cell.metadata["nbgrader"] = metadata(row)
-        if row["type"] == "code":
-            cell.outputs = outputs(row, result)
-        notebook.cells.append(cell)
     notebook.nbformat_minor = 4  # cells without ids
     return notebook
+
+
+def _cell(row, result, hidden):
+    source = row["full"] if hidden and row["kind"] in ("locked", "test") else row["source"]
+    if row["type"] == "code":
+        cell = nbformat.v4.new_code_cell(source, outputs=outputs(row, result))
+        for output in cell.outputs if hidden else ():
+            output.get("data", {}).pop("image/svg+xml", None)
+    else:
+        theirs = row["kind"] == "extra" or row["kind"] == "hand" and source != row["visible"]
+        cell = nbformat.v4.new_markdown_cell(without_tags(source) if hidden and theirs else source)
+    if row["grade_id"]:
+        cell.metadata["nbgrader"] = metadata(row)
+    return cell
+
+
+def without_tags(text):
+    """Return a text in which nothing is an HTML tag, and which reads as before."""
+    return re.sub(r"<(?=[A-Za-z/!?])", "< ", text)
 
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}

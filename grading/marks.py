@@ -113,7 +113,7 @@ class Batch:
             if stored is None:
                 continue
             result = stored["result"]
-            pages.write(book, self.plan, student, mark, lambda result=result: result)
+            pages.write(book, self.plan, student, mark, result)
             rows.append(summary(self.plan, student, book.grades(self.plan, student), result))
             findings.append((student, look(result)))
         write_marks(self.out / f"{self.plan['name']}.csv", rows)

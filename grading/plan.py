@@ -20,7 +20,8 @@ def plan(source):
     dict
         ``name``, ``points``, ``digest``, ``theirs`` (names that the student is to define) and
         ``cells``: of each its ``kind`` (text, locked, student, answer, test or hand), ``type``,
-        ``grade_id``, ``points``, ``full`` (with hidden tests, without solutions) and ``visible``.
+        ``grade_id``, ``points``, ``full`` (with hidden tests, without solutions), ``visible`` and
+        ``model`` (of what is marked by hand: the model answer and the rubric).
     """
     for_students = release(source)
     cells = [_cell(*pair) for pair in zip(source.notebook.cells, for_students.cells, strict=True)]
@@ -50,6 +51,7 @@ def _cell(ours, theirs):
         "points": ours.metadata.get("nbgrader", {}).get("points", 0),
         "full": ours.source if kind in ("text", "locked", "test") else theirs.source,
         "visible": theirs.source,
+        "model": ours.source if kind == "hand" else "",
     }
 
 

@@ -92,6 +92,22 @@ def test_marks_by_hand_survive_and_only_what_changed_is_run_again(sandbox, small
     )
 
 
+def test_what_an_instructor_opens_has_model_answers_and_nothing_to_run(small):
+    made = plan(small)
+    cells = [{**row, "source": row["visible"]} for row in made["cells"]]
+    cells[-1]["source"] = (
+        "I say <script>alert(1)</script> and <img src=x onerror=alert(1)>, as 1 < 2."
+    )
+    svg = {"kind": "display", "data": {"text/plain": "a picture", "image/svg+xml": "<svg/>"}}
+    cells[3]["outputs"] = [svg]
+    result = {**blank(made), "cells": cells}
+    text = nbformat.writes(notebook_of(made, result, hidden=True))
+    assert "<script" not in text and "<img" not in text and "svg" not in text and "1 < 2" in text
+    assert "Because it is so." in text and "np.arange(3.0)" in text and "BEGIN SOLUTION" not in text
+    text = nbformat.writes(notebook_of(made, result, hidden=False))
+    assert "Because it is so." not in text and "np.arange(3.0)" not in text and "svg" in text
+
+
 def test_a_killed_batch_goes_on_where_it_stopped(sandbox, tmp_path):
     path = store(tiny(), tmp_path / "chapters")
     folder, out = tmp_path / "in", tmp_path / "out"
