@@ -6,6 +6,7 @@ of this machine's environment. Without it (:func:`check` says how to get it; ``s
 the limits of time, memory and processes hold.
 """
 
+import contextlib
 import functools
 import json
 import os
@@ -17,6 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from grading import seccomp
 from grading.remote import Broken, Peer, Stalled
 from grading.watch import Watch, become_reaper
 
@@ -63,18 +65,32 @@ def check():
     """Raise :class:`NoSandbox`, with what to do about it, unless bubblewrap works here."""
     if shutil.which("bwrap") is None:
         raise NoSandbox(MISSING.format(why="is not installed"))
-    tried = subprocess.run([*frame(Limits()), "true"], capture_output=True, text=True)
+    with filtered() as (words, ends):
+        command = [*frame(Limits(), (), words), "true"]
+        tried = subprocess.run(command, pass_fds=ends, capture_output=True, text=True)
     if tried.returncode:
         raise NoSandbox(MISSING.format(why=f"does not work here ({tried.stderr.strip()})"))
 
 
-def frame(limits, private=()):
+@contextlib.contextmanager
+def filtered():
+    """Yield options for bubblewrap's filter of system calls, and the descriptors that it reads."""
+    end = seccomp.readable()
+    try:
+        yield ([], ()) if end is None else (["--seccomp", str(end)], (end,))
+    finally:
+        if end is not None:
+            os.close(end)
+
+
+def frame(limits, private=(), more=()):
     """Return bubblewrap's command line up to the program it runs."""
     disk = str(limits.disk * 2**20)
     return [
         shutil.which("bwrap") or "bwrap",
         *"--unshare-all --unshare-user --die-with-parent --new-session --clearenv".split(),
         *_newer_options(),
+        *more,
         *"--cap-drop ALL --hostname book --uid 1000 --gid 1000".split(),
         *_mounts(private),
         *"--proc /proc --ro-bind /proc/sys /proc/sys --dev /dev".split(),
@@ -207,23 +223,15 @@ class Sandbox:
     def _spawn(self, settings, ends):
         runner = "/box/grading/runner.py" if self.sandboxed else str(HERE / "runner.py")
         command = [sys.executable, "-I", runner, json.dumps(settings)]
-        variables, folder = None, None
+        null = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         if self.sandboxed:
-            command = [*frame(self.limits, self.private), *command]
-        else:
-            self.folder = folder = tempfile.mkdtemp(prefix="grading-")
-            Path(folder, "tmp").mkdir()
-            variables = environment(folder)
-        return subprocess.Popen(
-            command,
-            pass_fds=ends,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=not self.sandboxed,
-            cwd=folder,
-            env=variables,
-        )
+            with filtered() as (words, more):
+                command = [*frame(self.limits, self.private, words), *command]
+                return subprocess.Popen(command, pass_fds=(*ends, *more), **null)
+        self.folder = tempfile.mkdtemp(prefix="grading-")
+        Path(self.folder, "tmp").mkdir()
+        where = {"cwd": self.folder, "env": environment(self.folder)}
+        return subprocess.Popen(command, pass_fds=ends, start_new_session=True, **where, **null)
 
     def ask(self, what, within, **fields):
         """Ask the process; kill it where it does not answer in time or breaks the form."""

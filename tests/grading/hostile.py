@@ -40,6 +40,18 @@ for folder in (".", "/tmp", "/dev/shm", "/work/tmp", "/", "/box", "/var/tmp", "/
     except OSError as error:
         pass
 print("WROTE", written // 2**20)"""
+ELSEWHERE = """\
+import ctypes, os
+try:
+    os.memfd_create("store")
+    print("MADE a file without a name")
+except OSError as error:
+    print(error)
+kernel = ctypes.CDLL(None)
+shared = kernel.shmget(0, 2**20, 0o600)
+if shared >= 0:
+    kernel.shmctl(shared, 0, None)
+    print("MADE shared memory")"""
 READ = """\
 import os
 for path in PATHS:
@@ -136,6 +148,7 @@ HOSTILE = {
     "memory": ({}, MEMORY, FULL, None),
     "memory of many": ({}, MEMORY_OF_MANY, FULL, "used more than 150 MiB"),
     "disk": ({}, DISK, FULL, None),
+    "memory elsewhere": ({}, ELSEWHERE, FULL, None),
     "reads": ({}, READ, FULL, None),
     "network": ({}, NETWORK, FULL, None),
     "patches checks": (WRONG, PATCH, 2, "test-double"),

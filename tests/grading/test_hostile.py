@@ -182,6 +182,8 @@ def test_no_more_is_written_or_taken_than_allowed(batch):
     assert int(written.split("\\")[0]) <= LIMITS.disk + 1
     assert "TOOK" not in shown(batch[1], "memory") + shown(batch[1], "memory of many")
     assert "Memory" in shown(batch[1], "memory")
+    assert "MADE" not in shown(batch[1], "memory elsewhere")
+    assert "not implemented" in shown(batch[1], "memory elsewhere")
 
 
 def test_nothing_is_deleted_or_changed(batch):
