@@ -126,7 +126,7 @@ for folder in {os.path.dirname(path) for path in PATHS} | {lstm_lib.__path__[0]}
         pass"""
 LEAVES = """\
 import subprocess
-subprocess.Popen(["sleep", "31.4159"], start_new_session=True)"""
+subprocess.Popen(["sleep", "31.PORT"], start_new_session=True)"""
 PICKLE = """\
 class Bomb:
     def __reduce__(self):

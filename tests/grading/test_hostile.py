@@ -63,9 +63,10 @@ def grade(base, small):
         server.bind(("127.0.0.1", 0))
         server.listen()
         server.settimeout(0)
+        port = str(server.getsockname()[1])
+        (base / "port").write_text(port)
         for name, (answers, added, _, _) in HOSTILE.items():
             if added is not None:
-                port = str(server.getsockname()[1])
                 added = added.replace("PATHS", repr(paths)).replace("PORT", port)
             hand_in(folder, name, submission(small, name, answers, added))
         for name, (content, _) in FILES.items():
@@ -196,11 +197,10 @@ def test_nothing_is_deleted_or_changed(batch):
 def test_nothing_runs_on(batch):
     lines = []
     for place in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
+        with contextlib.suppress(OSError):
             lines.append(place.read_bytes())
-        except OSError:
-            pass
-    assert not [line for line in lines if b"31.4159" in line or b"grading/runner.py" in line]
+    left = b"31." + (batch[1].parent / "port").read_bytes()
+    assert lines and not [line for line in lines if left in line]
 
 
 def test_outputs_are_kept_short(batch):
