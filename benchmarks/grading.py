@@ -41,7 +41,7 @@ def hand_in(source, folder, count):
     kinds = list(versions(source))
     for number in range(count):
         notebook, student = release(source), f"student-{number:03d}"
-        answers = {"student": f'STUDENT = "{student}"', **kinds[number % len(kinds)]}
+        answers = {**kinds[number % len(kinds)], "student": f'STUDENT = "{student}"'}
         for cell in notebook.cells:
             cell.source = answers.get(name_of(cell), cell.source)
         path = folder / student / f"{source.name}.ipynb"

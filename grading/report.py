@@ -55,11 +55,16 @@ def write_marks(path, rows):
 
 
 def look(result):
-    """Return what of a submission wants a look: notes, failed tests, cells that ended in an error."""
+    """Return what of a submission wants a look: notes with what ran out of memory, and failed tests."""
+    full = [
+        f"{row['grade_id'] or 'an added cell'}: ran out of memory"
+        for row in result["cells"]
+        if row.get("error") and row["error"][0] == "MemoryError"
+    ]
     failed = [
         f"{name}: {row['message']}" for name, row in result["tests"].items() if not row["passed"]
     ]
-    return result["notes"], failed
+    return [*result["notes"], *full], failed
 
 
 def write_report(path, plan, rows, findings, passed):

@@ -17,6 +17,7 @@ pytest.importorskip("nbgrader", reason="requirements-instructor.txt is not insta
 
 from nbgrader.api import Gradebook
 
+from benchmarks.grading import hand_in as hand_in_class
 from grading import __main__ as command
 from grading import gradebook as books
 from grading import sandbox as boxes
@@ -24,6 +25,7 @@ from grading.gradebook import Book, notebook_of
 from grading.judge import blank
 from grading.marks import Batch
 from grading.plan import plan
+from grading.report import look
 from grading.sandbox import Limits, NoSandbox
 from tests.grading.sources import store, tiny
 from tests.grading.synthetic import FULL, NAME, hand_in, submission
@@ -106,6 +108,24 @@ def test_what_an_instructor_opens_has_model_answers_and_nothing_to_run(small):
     assert "Because it is so." in text and "np.arange(3.0)" in text and "BEGIN SOLUTION" not in text
     text = nbformat.writes(notebook_of(made, result, hidden=False))
     assert "Because it is so." not in text and "np.arange(3.0)" not in text and "svg" in text
+
+
+def test_what_ran_out_of_memory_is_named(small):
+    result = blank(plan(small))
+    result["cells"] = [
+        {"grade_id": None, "error": ["MemoryError", "", []]},
+        {"grade_id": "double", "error": ["MemoryError", "", []]},
+        {"grade_id": "mean", "error": ["ValueError", "", []]},
+        {"grade_id": "guess", "error": None},
+    ]
+    notes = ["an added cell: ran out of memory", "double: ran out of memory"]
+    assert look(result) == (notes, [])
+
+
+def test_a_generated_class_writes_its_own_names(small, tmp_path):
+    hand_in_class(small, tmp_path, 2)
+    for path in tmp_path.rglob("*.ipynb"):
+        assert f'STUDENT = "{path.parent.name}"' in nbformat.read(path, 4).cells[1].source
 
 
 def test_a_killed_batch_goes_on_where_it_stopped(sandbox, tmp_path):
