@@ -15,10 +15,10 @@ import time
 import traceback
 
 from grading.outputs import clean
-from grading.plan import loaded, tree
 from grading.remote import LIMITS, Broken, Failure, TimeLimit, Unfit
 from grading.sandbox import Limits, Sandbox
 from grading.submission import Unreadable, load, rebuild, remarks
+from grading.syntax import loaded, tree
 
 GRACE = 5.0  # seconds beyond a limit after which the process that should have stopped is killed
 STARTS = 4  # processes for one submission: each cell that kills one costs another

@@ -9,7 +9,7 @@ import json
 import os
 import stat
 
-from grading.plan import bound, constant, imports_of_library
+from grading.syntax import bound, constant, imports_of_library
 
 SIZE, CELLS, SOURCE = 20 * 2**20, 600, 100_000
 
