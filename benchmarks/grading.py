@@ -80,7 +80,6 @@ def main():
         batch = Batch(source, Path(base, "in"), Path(base, "out"), Limits(), options.workers, True)
         rows = batch.run()
         seconds = time.monotonic() - start
-    tenth = max(len(meter.own) // 5, 1)
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(
         f"{source.name}: {len(rows)} submissions on {options.workers} workers, {os.cpu_count()} cores"
@@ -90,9 +89,9 @@ def main():
         f"  {sum(use.ru_utime + use.ru_stime for use in used):.0f} s of processor, as far as counted"
     )
     print(f"  memory: at most {max(meter.all):.0f} MiB with all processes;")
-    print(
-        f"  the grader itself {max(meter.own[:tenth]):.0f} MiB in the first fifth, {max(meter.own):.0f} at most"
-    )
+    step = max(len(meter.own) // 5, 1)
+    fifths = ", ".join(f"{max(meter.own[n : n + step]):.0f}" for n in range(0, 5 * step, step))
+    print(f"  the grader itself, in each fifth of the time: {fifths} MiB")
 
 
 if __name__ == "__main__":
