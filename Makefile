@@ -18,7 +18,7 @@ OLDER_CPU := $(if $(filter x86_64 amd64,$(shell uname -m)),ATEN_CPU_CAPABILITY=d
 NBVAL := $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=60 -n 2 --dist loadfile -q chapters book
 
 .DEFAULT_GOAL := help
-.PHONY: help env env-instructor book test serve notebooks train bench colab assignments grade exam clean
+.PHONY: help env env-instructor book test serve notebooks train bench colab assignments grade exam slides clean
 
 help: ## list the commands
 	@echo "Two commands are enough:  make book  builds the book,  make test  checks everything."
@@ -81,6 +81,9 @@ grade: env-instructor ## grade what students handed in, in a sandbox: SUBMISSION
 exam: env-instructor ## draw an examination and its key: CHAPTERS="03 04" POINTS=20 OUT=folder (SEED=1)
 	@$(if $(and $(CHAPTERS),$(POINTS),$(OUT)),,echo 'Say what it is to hold:  make exam CHAPTERS="03 04" POINTS=20 OUT=midterm'; exit 1)
 	@$(PY) -m grading exam "$(OUT)" --chapters $(CHAPTERS) --points $(POINTS) --seed $(or $(SEED),1)
+
+slides: env-instructor ## make slides of the chapters, one file each, in _build/slides (CHAPTERS="04 05" for some)
+	@$(PY) -m slides $(CHAPTERS)
 
 clean: ## remove the environment, the built book and the caches
 	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis .import_linter_cache lstm_lib.egg-info .coverage
