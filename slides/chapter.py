@@ -19,6 +19,8 @@ LEFT_OUT = {
     "The tasks side by side",
 }
 ROLE = re.compile(r"\{(measured|bound|baseline)\}`([^`#]+)#([^`\s]+)( %)?`")
+CITE = re.compile(r"\{cite:([pt])\}`([^`]+)`")
+CITED = re.compile(r"\{([pt])\}\[([^\]]+)\]")
 OTHER_ROLE = re.compile(r"\{[\w:-]+\}`([^`<]+?)(?: <[^`>]+>)?`")
 DISPLAY = re.compile(r"\$\$\n?(.+?)\n?\$\$", re.DOTALL)
 IMAGE = re.compile(r"```\{image\} (\S+)\n(.*?)```", re.DOTALL)
@@ -66,7 +68,7 @@ def deck(folder, notebooks):
 
 
 def with_numbers(text):
-    """Put what the notebooks measured in the place of the roles."""
+    """Put what the notebooks measured in the place of the roles, and names in that of citations."""
 
     def value(found):
         kind, name, claim, share = found.groups()
@@ -79,7 +81,15 @@ def with_numbers(text):
             return f"{100 * float(shown):.3g} %"
         return f"{shown} {one.unit}".strip() if one.unit and kind != "bound" else str(shown)
 
-    return OTHER_ROLE.sub(r"\1", ROLE.sub(value, text))
+    return CITED.sub(cited, OTHER_ROLE.sub(r"\1", ROLE.sub(value, CITE.sub(r"{\1}[\2]", text))))
+
+
+def cited(found):
+    """Papers by first author and year, which is what their keys begin with."""
+    kind, keys = found.groups()
+    parts = (re.match(r"([a-z]+)(\d{4})", key.strip()).groups() for key in keys.split(","))
+    names = "; ".join(f"{name.capitalize()} {year}" for name, year in parts)
+    return names if kind == "t" else f"({names})"
 
 
 def prose(text, folder):
@@ -133,6 +143,9 @@ def plain(markdown):
 def notebook(path):
     """A stack for a notebook: its question, then a slide for each figure with the claims that follow it."""
     cells = nbformat.read(path, as_version=4).cells
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            cell.source = with_numbers(cell.source)
     title = re.search(r"^# (.+)$", cells[0].source, re.MULTILINE).group(1)
     question = re.search(r"^\*([^*].+?)\*$", cells[0].source, re.MULTILINE | re.DOTALL)
     slides = [Slide(title, [("text", question.group(1))] if question else [])]

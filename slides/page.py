@@ -89,7 +89,7 @@ def part(kind, content, one):
     if kind == "text":
         return MARKDOWN.render(content)
     if kind == "math":
-        size = "wide" if max(map(len, content.splitlines())) > 75 else "formula"
+        size = "wide" if max(map(len, content.split("\\\\"))) > 75 else "formula"
         return f'<div class="{size}">{formula(content, True)}</div>\n'
     if kind == "claim":
         return f'<p class="claim">{html.escape(content)}</p>\n'
