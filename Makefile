@@ -45,13 +45,13 @@ test: env-instructor ## set up the environment and run every check
 	@printf '\n==> 2/6  who may import whom (import-linter)\n'
 	@$(BIN)/lint-imports
 	@printf '\n==> 3/6  the library with its examples, and what the notebooks store (pytest)\n'
-	@$(THREADS) $(PY) -m pytest -n 2 --dist worksteal -q -m "not slow" --doctest-modules --ignore=tests/site lstm_lib tests
+	@$(THREADS) $(PY) -m pytest -n 2 -q -m "not slow" --doctest-modules --ignore=tests/site lstm_lib tests
 	@printf '\n==> 4/6  every notebook runs again and prints what is stored (nbval)\n'
 	@$(QUIET) $(NBVAL)
 	@printf '\n==> 5/6  the book builds without a warning (Jupyter Book)\n'
 	@$(PY) tools/build_book.py
 	@printf '\n==> 6/6  the built pages, as files and in a browser (pytest)\n'
-	@$(PY) -m pytest -n 2 --dist worksteal -q tests/site
+	@$(PY) -m pytest -n 2 -q tests/site
 	@printf '\nEvery check passed. The book: _build/html/index.html\n'
 
 serve: book ## build the book, serve it on this machine and open it in the browser
@@ -68,7 +68,7 @@ bench: env ## measure speed and memory beside torch.nn, quarter of an hour (BENC
 	@printf '\nChapter 7 shows some of these results. To renew it:  make notebooks NB=chapters/07-gpu/launches.ipynb\n'
 
 colab: env ## run each notebook alone in a fresh environment, as Colab does (slow)
-	@$(QUIET) $(OLDER_CPU) $(PY) -m pytest -q -n 2 --dist worksteal -m slow tests/notebooks/test_colab.py
+	@$(QUIET) $(OLDER_CPU) $(PY) -m pytest -q -n 2 -m slow tests/notebooks/test_colab.py
 	@printf '\nEach notebook ran alone in a fresh environment and printed what is stored.\n'
 
 assignments: env-instructor ## write the students' notebooks anew from their sources (chapters/*/assignment.ipynb)
