@@ -51,7 +51,7 @@ test: env-instructor ## set up the environment and run every check
 	@printf '\n==> 5/6  the book builds without a warning (Jupyter Book)\n'
 	@$(PY) tools/build_book.py
 	@printf '\n==> 6/6  the built pages, as files and in a browser (pytest)\n'
-	@$(PY) -m pytest -n 2 -q tests/site
+	@$(PY) -m pytest -n 3 -q tests/site
 	@printf '\nEvery check passed. The book: _build/html/index.html\n'
 
 serve: book ## build the book, serve it on this machine and open it in the browser
