@@ -218,7 +218,7 @@ def built(tmp_path, page):
     paths = [str(LIBRARY.parent), str(LIBRARY.parent / "_ext")]
     (tmp_path / "conf.py").write_text(
         f"import sys\nsys.path[:0] = {paths!r}\nproject = 'Small'\n"
-        "extensions = ['myst_parser', 'notation']\n"
+        "extensions = ['myst_parser', 'notation']\nsource_suffix = {}\n"
     )
     (tmp_path / "index.md").write_text(page, encoding="utf-8")
     warnings = io.StringIO()

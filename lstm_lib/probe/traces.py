@@ -12,7 +12,9 @@ def trace(layer, x, hx=None, edit=None, *, lengths=None, d_output=None, d_hx=Non
 
     The sequences are computed step by step with the equations of :mod:`lstm_lib.equations`, in NumPy
     and in the layer's precision, whatever engine and backend the layer belongs to. It runs as in
-    evaluation: nothing is dropped, and zoneout takes the mean of both states.
+    evaluation: nothing is dropped, and zoneout takes the mean of both states. With
+    ``backend="triton"``, and no `edit` and no derivatives, the layer's own kernels run instead, on its
+    device, and what they have stored is returned.
 
     =====  ====================  ==================================================================
     layer  symbols               meaning
@@ -107,6 +109,8 @@ def trace(layer, x, hx=None, edit=None, *, lengths=None, d_output=None, d_hx=Non
     backwards = d_output is not None or d_hx is not None
     if backwards and edit is not None:
         raise ValueError("edit and derivatives exclude each other: pass either, not both")
+    if getattr(layer, "backend", None) == "triton" and edit is None and not backwards:
+        return _stored(layer, x, hx, lengths)
     whole = passage(layer, x, hx, lengths, edit)
     result = {}
     for suffix, run in whole.runs.items():
@@ -120,6 +124,17 @@ def trace(layer, x, hx=None, edit=None, *, lengths=None, d_output=None, d_hx=Non
                 of_steps = [found[name] for found in steps]
                 result[suffix][f"d_{name}"] = whole.presented(suffix, of_steps)
     return result
+
+
+def _stored(layer, x, hx, lengths):
+    """What the kernels of a triton layer have stored."""
+    from lstm_lib.torch.persistent.record import stored
+
+    found = stored(layer, x, hx, lengths)
+    return {
+        suffix: {name: to_numpy(tensor.float()) for name, tensor in symbols.items()}
+        for suffix, symbols in found.items()
+    }
 
 
 def gradients_of(whole, d_output, d_hx):

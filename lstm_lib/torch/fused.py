@@ -9,7 +9,49 @@ from typing import NamedTuple
 
 import torch
 
+from lstm_lib.torch import unrolled
 from lstm_lib.variants import VariantMasks
+
+_DTYPES = (torch.float32, torch.float64)
+
+
+def refusal(request):
+    """What the kernels cannot compute on, and what can."""
+    if request.device.type == "cuda":
+        return unrolled.refusal(request)
+    own = request.dtype == request.weight_dtype or request.autocast
+    if request.device.type == "cpu" and own and request.weight_dtype in _DTYPES:
+        return ""
+    return (
+        "the fused backend computes on the CPU, with input and weights both float32 or both float64; "
+        f"got {request.dtype} on {request.device} for weights in {request.weight_dtype}. "
+        "Pass backend='loop' or convert"
+    )
+
+
+def run(layer, request, x, states, weights, ends, masks):
+    """One layer in one direction; see :mod:`lstm_lib.torch.backends`.
+
+    On a CPU, ``torch.autocast`` changes nothing: the kernels compute in the precision of the weights.
+    """
+    if x.is_cuda:
+        return unrolled.run(layer, request, x, states, weights, ends, masks)
+    if request.autocast:
+        x, *states = (tensor.to(request.weight_dtype) for tensor in (x, *states))
+    arrays = list(weights.values())
+    if not layer.bias:
+        arrays[2:2] = [x.new_zeros(len(arrays[0]))] * 2
+    past_end = None if ends is None else ~ends.valid[..., 0].numpy()
+    own = Run(
+        layer._kernel,
+        layer._workspaces,
+        past_end,
+        _as_numpy_masks(masks),
+        len(states),
+        layer.hidden_size,
+    )
+    output, *final = FusedRun.apply(own, x, *states, *arrays)
+    return output, tuple(final)
 
 
 class Workspaces:
@@ -91,7 +133,7 @@ class FusedRun(torch.autograd.Function):
         return None, *(torch.from_numpy(array) for array in (dx, *d_initial, *d_weights))
 
 
-def as_numpy_masks(masks):
+def _as_numpy_masks(masks):
     """Masks of a run as NumPy arrays."""
     if masks is None:
         return None

@@ -39,11 +39,15 @@ class LSTM(Recurrent):
         As in ``torch.nn.LSTM``.
     forget_bias, chrono, peephole, coupled, layer_norm, recurrent_dropout, zoneout, checkpoint_every
         As in :class:`lstm_lib.numpy.LSTM`.
-    backend : {"auto", "loop", "fused"}
-        ``"loop"`` is the equations in torch operations, on any device, differentiable any number of
-        times. ``"fused"`` is the kernels of :mod:`lstm_lib.kernels` as one node of the graph: CPU,
-        float32 or float64, one derivative, several times faster. ``"auto"`` takes the fused one
-        where it serves and the loop elsewhere.
+    backend : {"auto", "loop", "fused", "triton", "cudnn"}
+        What computes; all give the same results. ``"loop"`` is the equations in torch operations: any
+        device, any option, differentiable any number of times. The others are one node of torch's
+        graph, are differentiable once, and say what they do not serve. ``"fused"`` on a CPU is the
+        kernels of :mod:`lstm_lib.kernels`, with every option, in float32 or float64; on a GPU it is
+        the plain cells in few torch operations, replayed as a CUDA graph where shapes repeat.
+        ``"triton"`` is plain LSTM and GRU in one launch for all steps, with U kept on the chip: see
+        :mod:`lstm_lib.torch.persistent`. ``"cudnn"`` is torch's own operator on an NVIDIA GPU. ``"auto"`` asks them in the order of a
+        table, ``lstm_lib/torch/choices.py``. :meth:`backend_for` says which one a call would use.
     dtype : torch dtype or its name, optional
     device : torch device, optional
     rng : int, numpy.random.Generator or torch.Generator, optional

@@ -1,17 +1,19 @@
 """What LSTM, GRU and RNN share in the torch engine: layers, directions, lengths, masks, states.
 
-How one layer runs over time in one direction is the business of its backend: a loop of torch
-operations that autograd differentiates, or the kernels of :mod:`lstm_lib.torch.fused`.
+How one layer runs over time in one direction is the business of its backend; see
+:mod:`lstm_lib.torch.backends`.
 """
 
 import torch
 from torch import nn
+from torch.amp import is_autocast_available
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
-from torch.utils.checkpoint import checkpoint
 
 from lstm_lib.kernels import Segmented
 from lstm_lib.layout import check_masks
-from lstm_lib.torch.fused import FusedRun, Run, Workspaces, as_numpy_masks
+from lstm_lib.torch.backends import BACKENDS, Request, backend, ends_of, entry, select, turned
+from lstm_lib.torch.fused import Workspaces
+from lstm_lib.torch.graphs import Graphs
 from lstm_lib.torch.initial import register_layout
 from lstm_lib.torch.masks import MaskSource, mask_seed
 from lstm_lib.validation import (
@@ -21,12 +23,7 @@ from lstm_lib.validation import (
     sequence_shape,
     state_meaning,
 )
-from lstm_lib.variants import NO_MASKS, VariantMasks
-
-BACKENDS = ("auto", "loop", "fused")
-"""What a layer can be computed by."""
-
-_FUSED_DTYPES = (torch.float32, torch.float64)
+from lstm_lib.variants import VariantMasks
 
 
 class Recurrent(MaskSource, nn.Module):
@@ -52,7 +49,14 @@ class Recurrent(MaskSource, nn.Module):
         self.backend = one_of("backend", backend, BACKENDS)
         every = layout.checkpoint_every
         self._kernel = kernel if every is None else Segmented(kernel, every)
-        self._workspaces = Workspaces()
+        self._workspaces, self._graphs = Workspaces(), Graphs()
+        self._options, self._names = (
+            layout.options,
+            {
+                suffix: [(name, f"{name}_{suffix}") for name in layout.names]
+                for suffix in layout.suffixes
+            },
+        )
         register_layout(self, layout, dtype=dtype, device=device, rng=rng, **initial)
         self._draws_masks = bool(layout.masks(1, 1))
         if self._draws_masks:
@@ -75,6 +79,8 @@ class Recurrent(MaskSource, nn.Module):
 
     def forward(self, x, hx=None, lengths=None, masks=None):
         """Run the layers over a batch of sequences, or over one sequence.
+
+        :meth:`backend_for` says beforehand by which backend.
 
         Parameters
         ----------
@@ -102,8 +108,8 @@ class Recurrent(MaskSource, nn.Module):
         Raises
         ------
         ValueError
-            For a wrong shape, an empty batch, a length outside 1 to T, unknown masks, or a dtype or
-            device that the ``"fused"`` backend does not serve.
+            For a wrong shape, an empty batch, a length outside 1 to T, unknown masks, or what the
+            layer's backend does not serve: the message says why and what would.
         """
         if isinstance(x, PackedSequence):
             return self._forward_packed(x, hx, lengths, masks)
@@ -114,21 +120,16 @@ class Recurrent(MaskSource, nn.Module):
             raise ValueError("lengths belong to a batch of sequences; this input is one sequence")
         x = x[:, None] if single else x.transpose(0, 1) if self.batch_first else x
         masks = self._masks_of_pass(masks, steps, batch, x)
-        valid = mirror = None
+        request = self._request(x, steps, batch, initial, lengths is not None)
+        runner = backend(select(self.backend, request))
+        ends = None
         if lengths is not None:
-            valid, mirror = _valid_steps(sequence_lengths(lengths, steps, batch), steps, x.device)
-            x = torch.where(valid, x, x.new_zeros(()))
+            ends = ends_of(sequence_lengths(lengths, steps, batch), steps, x.device)
+            x = _ended(x, ends)
         final = []
         for layer in range(self.num_layers):
-            outputs = []
-            for reverse in (False, True)[: self.directions]:
-                index = layer * self.directions + reverse
-                suffix = self.layout.suffixes[index]
-                own = _masks_of_run(masks, suffix, reverse, mirror)
-                layer_input = _turned(x, mirror) if reverse else x
-                output, states = self._run(layer_input, initial[index], suffix, valid, own)
-                outputs.append(_turned(output, mirror) if reverse else output)
-                final.append(states)
+            outputs, states = self._layer(runner, request, x, initial, layer, ends, masks)
+            final += states
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
             if f"dropout_l{layer}" in masks:
                 x = x * masks[f"dropout_l{layer}"]
@@ -189,76 +190,81 @@ class Recurrent(MaskSource, nn.Module):
             found[name] = mask.transpose(0, 1) if mask.dim() == 3 and self.batch_first else mask
         return found
 
-    def _run(self, x, states, suffix, valid, masks):
-        """One layer in one direction, by the backend that serves it."""
-        weights = {name: getattr(self, f"{name}_{suffix}") for name in self.layout.names}
-        if self._is_fused(x):
-            output, states = self._run_fused(x, states, weights, valid, masks)
+    def _weights(self, suffix):
+        """The weights of one layer and direction by their names without suffix."""
+        own = self._parameters  # an attribute of a module is found several times more slowly
+        names = self._names[suffix]
+        return {name: own[full] if full in own else getattr(self, full) for name, full in names}
+
+    def _layer(self, runner, request, x, states, layer, ends, masks):
+        """One layer in all its directions: their outputs and their final states."""
+        first = layer * self.directions
+        suffixes = self.layout.suffixes[first : first + self.directions]
+        states = states[first : first + self.directions]
+        weights = [self._weights(suffix) for suffix in suffixes]
+        own = [_masks_of_run(masks, suffix) for suffix in suffixes]
+        if self.directions == 2 and hasattr(runner, "run_directions"):
+            run = entry(runner, "run_directions")
+            found = run(self, request, x, states, weights, ends, own)
         else:
-            output, states = self._run_loop(x, states, weights, valid, masks or NO_MASKS)
-        if valid is not None:
-            output = torch.where(valid, output, output.new_zeros(()))
-        return output, states
+            run = entry(runner, "run")
+            found = [run(self, request, x, states[0], weights[0], ends, own[0])]
+            if self.directions == 2:
+                source, masks = turned(x, ends), _turned_masks(own[1], ends)
+                rest = source, states[1], weights[1], ends, masks
+                output, final = run(self, request, *rest)
+                found.append((turned(output, ends), final))
+        return [_ended(output, ends) for output, _ in found], [final for _, final in found]
 
-    def _is_fused(self, x):
-        if self.backend == "loop":
-            return False
-        weight = self.weight_ih_l0
-        served = x.device.type == "cpu" and x.dtype == weight.dtype and x.dtype in _FUSED_DTYPES
-        if self.backend == "fused":
-            if not served:
-                raise ValueError(
-                    "the fused backend computes on the CPU, with input and weights both float32 or both "
-                    f"float64; got {x.dtype} on {x.device} for weights in {weight.dtype}. "
-                    "Pass backend='loop' or convert"
-                )
-            return True
-        # a single step is quicker in torch than by way of a kernel's memory
-        return served and len(x) > 1 and not torch.is_autocast_enabled("cpu")
-
-    def _run_fused(self, x, states, weights, valid, masks):
-        arrays = list(weights.values())
-        if not self.bias:
-            arrays[2:2] = [x.new_zeros(len(arrays[0]))] * 2
-        past_end = None if valid is None else ~valid[..., 0].numpy()
-        run = Run(
-            self._kernel,
-            self._workspaces,
-            past_end,
-            as_numpy_masks(masks),
-            len(states),
-            self.hidden_size,
+    def _request(self, x, steps, batch, states, has_lengths):
+        """What a backend is asked: `x` is the input in any layout, `states` all initial ones."""
+        own = self.parameters() if self._modules else self._parameters.values()
+        learns = torch.is_grad_enabled() and (
+            x.requires_grad
+            or any(parameter.requires_grad for parameter in own)
+            or any(state.requires_grad for pair in states for state in pair)
         )
-        output, *final = FusedRun.apply(run, x, *states, *arrays)
-        return output, tuple(final)
+        return Request(
+            self.layout.kind,
+            x.device,
+            x.dtype,
+            self.weight_ih_l0.dtype,
+            steps,
+            batch,
+            self.input_size,
+            self.hidden_size,
+            self.directions,
+            has_lengths,
+            learns,
+            self._options,
+            is_autocast_available(x.device.type) and torch.is_autocast_enabled(x.device.type),
+        )
 
-    def _run_loop(self, x, states, weights, valid, masks):
-        every = self.checkpoint_every
-        if every is None or not torch.is_grad_enabled():
-            return self._steps(x, states, weights, valid, masks)
-        outputs = []
-        for start in range(0, len(x), every):
-            part = slice(start, start + every)
-            segment = x[part], states, weights, None if valid is None else valid[part]
-            output, states = checkpoint(
-                self._steps, *segment, masks.of_steps(part), use_reentrant=False
-            )
-            outputs.append(output)
-        return torch.cat(outputs), states
+    def backend_for(self, x, hx=None, lengths=None):
+        """Name of the backend that a call with these arguments would use.
 
-    def _steps(self, x, states, weights, valid, masks):
-        """The product with the input for all steps, then the loop over time."""
-        # unbind: the derivative of indexing a step alone is as large as all steps together
-        from_input = self._from_input(x, weights).unbind()
-        outputs = []
-        for t, part in enumerate(from_input):
-            new = self._step(part, states, weights, masks.of_steps(t))
-            if valid is not None:
-                pairs = zip(new, states, strict=True)
-                new = tuple(torch.where(valid[t], after, before) for after, before in pairs)
-            states = new
-            outputs.append(states[0])
-        return torch.stack(outputs), states
+        Parameters
+        ----------
+        x, hx, lengths
+            As in :meth:`forward`.
+
+        Returns
+        -------
+        str
+            ``"loop"``, ``"fused"``, ``"triton"`` or ``"cudnn"``.
+
+        Raises
+        ------
+        ValueError
+            As the call: for a wrong shape, or where the layer's own backend does not serve it.
+        """
+        if isinstance(x, PackedSequence):
+            x, steps, batch, lengths = x.data, len(x.batch_sizes), int(x.batch_sizes[0]), True
+        else:
+            steps, batch = sequence_shape(x.shape, self.input_size, self.batch_first, single=True)
+        states = self._initial_states(hx, batch)
+        request = self._request(x, steps, batch or 1, states, lengths is not None)
+        return select(self.backend, request)
 
     def _from_input(self, x, weights):
         """What the input contributes to the gates of all steps."""
@@ -300,25 +306,21 @@ def _stacked(states):
     return states[0][None] if len(states) == 1 else torch.stack(states)
 
 
-def _masks_of_run(masks, suffix, reverse, mirror):
-    """The masks of one layer and direction, in its own order of time; None without any."""
+def _masks_of_run(masks, suffix):
+    """The masks of one layer and direction; None without any."""
     if not masks:
         return None
-    recurrent, *zoneout = (masks.get(f"{name}_{suffix}") for name in VariantMasks._fields)
-    if reverse:
-        zoneout = [z if z is None else _turned(z, mirror) for z in zoneout]
-    return VariantMasks(recurrent, *zoneout)
+    return VariantMasks(*(masks.get(f"{name}_{suffix}") for name in VariantMasks._fields))
 
 
-def _valid_steps(lengths, steps, device):
-    """Mask ``(T, B, 1)`` of valid steps, and the index that turns each sequence within its length."""
-    lengths = torch.tensor(lengths, device=device)
-    time = torch.arange(steps, device=device)[:, None]
-    valid = time < lengths
-    mirror = torch.where(valid, lengths - 1 - time, time)
-    return valid[..., None], mirror[..., None]
+def _turned_masks(masks, ends):
+    """Masks of a run in the order of time of the other direction."""
+    if masks is None:
+        return None
+    zoneout = (mask if mask is None else turned(mask, ends) for mask in masks[1:])
+    return VariantMasks(masks.recurrent, *zoneout)
 
 
-def _turned(x, mirror):
-    """Each sequence reversed within its own length."""
-    return x.flip(0) if mirror is None else x.gather(0, mirror.expand(-1, -1, x.shape[-1]))
+def _ended(x, ends):
+    """Zero past the end of each sequence."""
+    return x if ends is None else torch.where(ends.valid, x, x.new_zeros(()))
