@@ -29,6 +29,7 @@ What lives where:
     training     ``fit()``: one training loop for both engines, with checkpoints
     convert      layers and weights to and from torch.nn, ONNX, Keras and Flax
     streams      training and judging language models on one long text
+    distributed  training in several processes, on one machine or many
     runs         one run of training: history, checkpoint, progress bar
     checkpoints  weights on disk as safetensors, written atomically
     pretrained   small networks that were trained for long, each known by its hash

@@ -103,7 +103,10 @@ class LossAverage:
 
     def add(self, value, target, mask=None):
         """Take in the loss of one batch."""
-        count = self.count(target, mask)
+        self.add_counted(value, self.count(target, mask))
+
+    def add_counted(self, value, count):
+        """Take in the loss of a batch that weighs `count`."""
         self.total += value if self.is_sum else value * count
         self.weight += count
 

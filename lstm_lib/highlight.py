@@ -10,7 +10,7 @@ from itertools import groupby
 
 import numpy as np
 
-from lstm_lib.shell import display
+from lstm_lib.shell import display_page
 
 __all__ = ["characters_to_html", "show_characters", "show_words", "words_to_html"]
 
@@ -128,7 +128,7 @@ def show_characters(choices, alt, lang=None):
     >>> show_characters([("a cell", "to", [0, 1])], "The cell likes o.")
     Words: The cell likes o.
     """
-    _show(characters_to_html(choices, alt, lang), alt)
+    display_page(characters_to_html(choices, alt, lang), "Words", alt)
 
 
 def show_words(rows, alt):
@@ -149,11 +149,7 @@ def show_words(rows, alt):
     >>> show_words([(["a", "dull", "film"], [0.1, -3.0, 0.0], "")], "The word dull is orange.")
     Words: The word dull is orange.
     """
-    _show(words_to_html(rows, alt), alt)
-
-
-def _show(page, alt):
-    display({"text/html": page, "text/plain": f"Words: {' '.join(alt.split())}"})
+    display_page(words_to_html(rows, alt), "Words", alt)
 
 
 def _group(body, alt, attributes=""):

@@ -106,6 +106,14 @@ class Layout:
         return any(options) or self.recurrent_dropout > 0 or any(self.zoneout)
 
     @property
+    def options(self):
+        """Names of the options that make one layer's recurrence another one than the plain."""
+        names = ["proj_size", "peephole", "coupled", "layer_norm", "recurrent_dropout"]
+        found = [name for name in names if getattr(self, name)]
+        found += ["zoneout"] * any(self.zoneout) + ["nonlinearity"] * (self.nonlinearity != "tanh")
+        return (*found, *["checkpoint_every"] * (self.checkpoint_every is not None))
+
+    @property
     def extra(self):
         """Names of the weights beyond ``weight_ih, weight_hh, bias_ih, bias_hh``."""
         names = ["weight_hr"] * bool(self.proj_size) + ["weight_ch"] * self.peephole

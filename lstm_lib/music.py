@@ -15,7 +15,7 @@ import wave
 import numpy as np
 
 from lstm_lib import figures
-from lstm_lib.shell import display
+from lstm_lib.shell import display_page
 
 __all__ = ["plot_piano_roll", "show_sound", "sound_to_html", "to_midi", "to_wav"]
 
@@ -264,7 +264,7 @@ def show_sound(melodies, alt, tempo=100):
     Sound: A note and its fifth.
     """
     page = sound_to_html(melodies, alt, tempo)
-    display({"text/html": page, "text/plain": f"Sound: {' '.join(alt.split())}"})
+    display_page(page, "Sound", alt)
 
 
 def _timed(melody):

@@ -62,10 +62,13 @@ class Run:
     settings : dict
         What has to be the same for a checkpoint to be gone on from: at least ``clip_norm``.
     checkpoint : str, Path or None
+    workers : lstm_lib.distributed.Workers
+        Who trains the model; the first of them has the checkpoint.
     """
 
-    def __init__(self, model, optimizer, schedule, settings, checkpoint):
-        self.model, self.optimizer = model, optimizer
+    def __init__(self, model, optimizer, schedule, settings, checkpoint, workers):
+        self.model, self.optimizer, self.workers = model, optimizer, workers
+        self.replica = workers.replica(model)
         self.settings = {
             **settings,
             "lr": float(optimizer.param_groups[0]["lr"]),
@@ -95,9 +98,11 @@ class Run:
         -------
         History
         """
+        path = None if self.path is None else "a path"
+        self.workers.agree(**self.settings, epochs=epochs, patience=patience, checkpoint=path)
         self.resume()
         history = self.history
-        with _progress_bar(epochs, history.epochs, progress) as bar:
+        with _progress_bar(epochs, history.epochs, progress and self.workers.first) as bar:
             while history.epochs < epochs and not history.stopped_early:
                 epoch = history.epochs
                 self.model.train()
@@ -153,10 +158,17 @@ class Run:
         if self.best is not None:
             restore_parameters(self.model, self.best, self.path or "the best epoch")
 
+    def reseed(self, L, epoch):
+        """Start the masks of dropout anew, for each worker its own."""
+        own = () if self.workers.first else (self.workers.rank,)
+        L.reseed(self.model, (self.settings["seed"], epoch, *own))
+
     def save(self):
-        """Write the checkpoint, if there is to be one."""
-        if self.path is None:
-            return
+        """Write the checkpoint, if there is to be one; all workers wait until it is whole."""
+        if self.path is not None:
+            self.workers.from_first(self._write)
+
+    def _write(self):
         arrays = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         arrays |= {f"best.{name}": value for name, value in (self.best or {}).items()}
         for index, state in self.optimizer.state_dict()["state"].items():
@@ -168,8 +180,22 @@ class Run:
 
     def resume(self):
         """Take everything back from the checkpoint, if it is there."""
-        if self.path is None or not self.path.exists():
+        found = None if self.path is None else self.workers.from_first(self._read)
+        if found is None:
             return
+        arrays, notes = found
+        restore_parameters(self.model, _with_prefix(arrays, "model."), self.path)
+        self.best = _with_prefix(arrays, "best.") or None
+        self.history = History(**notes["history"])
+        self._restore_optimizer(_with_prefix(arrays, "optimizer."))
+        self.optimizer.param_groups[0]["lr"] = notes["lr"]
+        if self.schedule is not None:
+            self.schedule.load_state_dict(notes["schedule"])
+
+    def _read(self):
+        """The checkpoint's arrays and notes; None where there is no checkpoint."""
+        if not self.path.exists():
+            return None
         arrays, notes = load_arrays(self.path)
         if not isinstance(notes, dict) or not {"history", "settings"} <= notes.keys():
             raise ValueError(
@@ -186,13 +212,7 @@ class Run:
                 f"{self.path} is of a run with other settings: {'; '.join(changed)}. "
                 "Use the same settings to go on, or give another path"
             )
-        restore_parameters(self.model, _with_prefix(arrays, "model."), self.path)
-        self.best = _with_prefix(arrays, "best.") or None
-        self.history = History(**notes["history"])
-        self._restore_optimizer(_with_prefix(arrays, "optimizer."))
-        self.optimizer.param_groups[0]["lr"] = notes["lr"]
-        if self.schedule is not None:
-            self.schedule.load_state_dict(notes["schedule"])
+        return arrays, notes
 
     def _restore_optimizer(self, flat):
         saved = self.optimizer.state_dict()

@@ -2,7 +2,7 @@
 
 import sys
 
-__all__ = ["display", "running_shell"]
+__all__ = ["display", "display_page", "running_shell"]
 
 
 def running_shell():
@@ -40,3 +40,18 @@ def display(bundle):
         print(bundle["text/plain"])
     else:
         sys.modules["IPython"].display.display(bundle, raw=True)
+
+
+def display_page(page, kind, alt):
+    """Display HTML in a notebook; print what kind of thing it is and its description elsewhere.
+
+    Parameters
+    ----------
+    page, kind, alt : str
+
+    Examples
+    --------
+    >>> display_page("<table></table>", "Table", "Nothing in no rows.")
+    Table: Nothing in no rows.
+    """
+    display({"text/html": page, "text/plain": f"{kind}: {' '.join(alt.split())}"})

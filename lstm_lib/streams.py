@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from lstm_lib import distributed
 from lstm_lib.averages import LossAverage
 from lstm_lib.data.text import stream_batches
 from lstm_lib.decoding import log_softmax
@@ -16,6 +17,8 @@ from lstm_lib.parameters import to_numpy
 from lstm_lib.runs import Run, fingerprint
 from lstm_lib.training import engine_of, make_optimizer
 from lstm_lib.validation import positive_int
+
+ALONE = distributed.Workers()
 
 
 def fit_stream(
@@ -39,7 +42,8 @@ def fit_stream(
     """Train a language model of either engine on one long text.
 
     Every epoch reads the text once, from a state of zeros; the loss is the cross-entropy of the next
-    token, in nats.
+    token, in nats. Inside :func:`lstm_lib.distributed.workers` each worker reads its own streams and keeps
+    their states, with the result that one process would have without dropout.
 
     Parameters
     ----------
@@ -52,7 +56,7 @@ def fit_stream(
     optimizer, lr, epochs, clip_norm, schedule, patience, checkpoint, progress, callback
         As in :func:`lstm_lib.training.fit`.
     batch_size : int
-        Streams that are read side by side.
+        Streams that are read side by side, over all workers.
     steps : int
         Steps of a chunk: how far gradients reach back at most.
     seed : int
@@ -65,7 +69,8 @@ def fit_stream(
     Raises
     ------
     TypeError, ValueError
-        For texts that are not integers or too short, unknown options, or a checkpoint that does not fit.
+        For texts that are not integers or too short, unknown options, or a checkpoint that does not fit;
+        for workers that cannot share the streams or were given different things.
     FloatingPointError
         If a loss or the gradient stops being finite.
 
@@ -85,6 +90,8 @@ def fit_stream(
     L = engine_of(model)
     epochs, batch_size = positive_int("epochs", epochs), positive_int("batch_size", batch_size)
     steps, tokens = positive_int("steps", steps), np.asarray(tokens)
+    workers = distributed.current()
+    workers.check(L, batch_size)
     stream_batches(tokens, batch_size, steps)
     if patience is not None:
         patience = positive_int("patience", patience)
@@ -99,11 +106,15 @@ def fit_stream(
         seed=seed,
         data=fingerprint((tokens,)),
     )
-    run = Run(model, make_optimizer(L, optimizer, model, lr), schedule, settings, checkpoint)
+    workers.agree(valid=None if valid is None else fingerprint((np.asarray(valid),)))
+    optimizer = make_optimizer(L, optimizer, model, lr)
+    run = Run(model, optimizer, schedule, settings, checkpoint, workers)
     return run.go(
         epochs,
         lambda epoch: _train_epoch(L, run, tokens, epoch),
-        None if valid is None else lambda: _nats_per_token(model, valid, batch_size, steps),
+        None
+        if valid is None
+        else lambda: _nats_per_token(model, valid, batch_size, steps, workers),
         patience=patience,
         progress=progress,
         callback=callback,
@@ -219,22 +230,34 @@ def log2_probabilities(model, tokens, steps=256):
     return np.concatenate(nats) / math.log(2)
 
 
-def _nats_per_token(model, tokens, batch_size, steps):
+def _nats_per_token(model, tokens, batch_size, steps, workers=ALONE):
     L = engine_of(model)
     criterion = L.CrossEntropyLoss()
     average, state = LossAverage(criterion), None
     for x, y in stream_batches(tokens, batch_size, steps):
-        loss, state = L.stream_loss(model, criterion, x, y, state)
-        average.add(loss, y)
+        rows, counts, _ = _own_rows(average, y, workers)
+        if counts:
+            loss, state = L.stream_loss(model, criterion, x[rows], y[rows], state)
+            average.add_counted(loss, counts)
+    average.total, average.weight = workers.sum(average.total, average.weight)
     return average.value
 
 
 def _train_epoch(L, run, tokens, epoch):
-    L.reseed(run.model, (run.settings["seed"], epoch))
+    workers, settings = run.workers, run.settings
+    run.reseed(L, epoch)
     criterion = L.CrossEntropyLoss()
     average, norms, state = LossAverage(criterion), [], None
-    for x, y in stream_batches(tokens, run.settings["batch_size"], run.settings["steps"]):
-        value, state = L.stream_value_and_grad(run.model, criterion, x, y, state)
+    for x, y in stream_batches(tokens, settings["batch_size"], settings["steps"]):
+        rows, counts, total = _own_rows(average, y, workers)
+        loss = workers.weighed(criterion, counts, total)
+        value, state = L.stream_value_and_grad(run.replica, loss, x[rows], y[rows], state)
+        value = workers.mean(value)
         norms.append(run.step(L, value))
-        average.add(value, y)
+        average.add_counted(value, total)
     return average.value, sum(norms) / len(norms)
+
+
+def _own_rows(average, y, workers):
+    """Which streams are this worker's, what counts in their chunk, and what in all."""
+    return workers.share(np.arange(len(y)), lambda rows: average.count(y[rows]))

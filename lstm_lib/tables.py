@@ -6,7 +6,7 @@ over figures, and compares the description.
 
 import html
 
-from lstm_lib.shell import display
+from lstm_lib.shell import display_page
 
 __all__ = ["show_table", "table_to_html"]
 
@@ -88,4 +88,4 @@ def show_table(heads, rows, alt, lang=None):
     Table: A sum and a wrong answer.
     """
     page = table_to_html(heads, rows, alt, lang)
-    display({"text/html": page, "text/plain": f"Table: {' '.join(alt.split())}"})
+    display_page(page, "Table", alt)

@@ -7,7 +7,7 @@ data and the masks of dropout in epoch k are functions of ``(seed, k)`` alone, s
 
 import numpy as np
 
-from lstm_lib import engine, inputs
+from lstm_lib import distributed, engine, inputs
 from lstm_lib.averages import LossAverage, counting_mask
 from lstm_lib.data.text import batches_by_length
 from lstm_lib.runs import Run, fingerprint
@@ -37,6 +37,10 @@ def fit(
 ):
     """Train a model of either engine.
 
+    Inside :func:`lstm_lib.distributed.workers` several processes train one model: each gets these same
+    arguments and takes its part of every batch, with the result that one process would have. Only masks
+    of dropout differ, as each worker draws its own.
+
     Parameters
     ----------
     model : module of lstm_lib.numpy or lstm_lib.torch
@@ -50,7 +54,8 @@ def fit(
         Validation data of the same form. With it, the weights of the epoch with the lowest
         validation loss are in the model at the end.
     loss : {"mse", "mae", "huber", "cross_entropy", "binary_cross_entropy"} or callable
-        A loss by name, or a loss object of the model's engine.
+        A loss by name, or a loss object of the model's engine. Another function is taken for a mean over
+        sequences, of which several workers weigh their parts.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or optimizer
         By name, built with `lr`; or an optimizer of the model's engine over the model's parameters.
     lr : float
@@ -58,7 +63,7 @@ def fit(
     epochs : int
         Passes over the training data.
     batch_size : int
-        Sequences a step.
+        Sequences a step, over all workers.
     clip_norm : float or None
         Largest norm of the gradient of a step; None switches clipping off.
     schedule : callable, optional
@@ -69,7 +74,8 @@ def fit(
         Stop after so many epochs without a lower validation loss. Needs `valid`.
     checkpoint : str or Path, optional
         A file written after every epoch. If it exists, the run goes on from there; a checkpoint of a
-        finished run returns at once.
+        finished run returns at once. Of several workers the first writes and reads it, and the others,
+        which wait for that, have to be given one, too.
     seed : int
         Decides the order of the training data.
     pool : int, optional
@@ -80,7 +86,7 @@ def fit(
     progress : bool
         Show a progress bar, unless the environment sets ``TQDM_DISABLE``.
     callback : callable, optional
-        Called as ``callback(epoch, history)`` after every epoch and its checkpoint.
+        Called as ``callback(epoch, history)`` after every epoch and its checkpoint, by every worker.
 
     Returns
     -------
@@ -90,7 +96,8 @@ def fit(
     ------
     ValueError
         For data that is empty, of different lengths or not finite; for an unknown option; for a
-        checkpoint that is corrupt, of another model or of a run with other settings.
+        checkpoint that is corrupt, of another model or of a run with other settings; for workers
+        that cannot share the batch or were given different things.
     FloatingPointError
         If a loss or the gradient stops being finite.
 
@@ -109,6 +116,8 @@ def fit(
     first = check_data("train", train(0) if fresh else train)
     valid = None if valid is None else check_data("valid", valid)
     epochs, batch_size = positive_int("epochs", epochs), positive_int("batch_size", batch_size)
+    workers = distributed.current()
+    workers.check(L, batch_size)
     if patience is not None:
         patience = positive_int("patience", patience)
         if valid is None:
@@ -129,16 +138,20 @@ def fit(
         data=fingerprint(first),
         pool=pool,
     )
-    run = Run(model, optimizer, schedule, settings, checkpoint)
+    workers.agree(data=settings["data"], valid=None if valid is None else fingerprint(valid))
+    run = Run(model, optimizer, schedule, settings, checkpoint, workers)
 
     def train_epoch(epoch):
-        data = check_data("train", train(epoch)) if fresh else first
+        data = first
+        if fresh:
+            data = check_data("train", train(epoch))
+            workers.agree(data=fingerprint(data))
         return _train_epoch(L, run, criterion, data, epoch)
 
     return run.go(
         epochs,
         train_epoch,
-        None if valid is None else lambda: L.evaluate(model, criterion, *valid, batch_size),
+        None if valid is None else lambda: _validate(L, run, criterion, valid),
         patience=patience,
         progress=progress,
         callback=callback,
@@ -256,18 +269,39 @@ def _as_arrays(data):
 
 def _train_epoch(L, run, criterion, train, epoch):
     x, y, lengths = train
-    model, settings = run.model, run.settings
+    workers, settings = run.workers, run.settings
     batches = _batches(train, settings, epoch)
-    L.reseed(model, (settings["seed"], epoch))
+    run.reseed(L, epoch)
     average, norms = LossAverage(criterion), 0.0
+
+    def count(rows):
+        mask = counting_mask(run.model, criterion, y[rows], inputs.take(lengths, rows))
+        return average.count(y[rows], mask)
+
     for pick in batches:
-        batch = inputs.take(x, pick), y[pick], inputs.take(lengths, pick)
+        rows, counts, total = workers.share(pick, count)
+        batch = inputs.take(x, rows), y[rows], inputs.take(lengths, rows)
         if settings["pool"] is not None:
-            batch = _cut(model, *batch)
-        value = L.value_and_grad(model, criterion, *batch)
+            batch = _cut(run.model, *batch)
+        loss = workers.weighed(criterion, counts, total)
+        value = workers.mean(L.value_and_grad(run.replica, loss, *batch))
         norms += run.step(L, value)
-        average.add(value, batch[1], counting_mask(model, criterion, *batch[1:]))
+        average.add_counted(value, total)
     return average.value, norms / len(batches)
+
+
+def _validate(L, run, criterion, valid):
+    """The loss on the validation data, of which each worker reads its part."""
+    workers, size = run.workers, run.settings["batch_size"]
+    if workers.size == 1:
+        return L.evaluate(run.model, criterion, *valid, size)
+    x, y, lengths = (inputs.take(part, slice(workers.rank, None, workers.size)) for part in valid)
+    average = LossAverage(criterion)
+    counts = average.count(y, counting_mask(run.model, criterion, y, lengths))
+    if counts:
+        average.add_counted(L.evaluate(run.model, criterion, x, y, lengths, size), counts)
+    average.total, average.weight = workers.sum(average.total, average.weight)
+    return average.value
 
 
 def _batches(train, settings, epoch):

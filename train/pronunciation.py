@@ -25,7 +25,7 @@ def settings():
     return dict(
         hidden_size=128,
         source_vocabulary=len(LETTERS) + 3,
-        target_vocabulary=len(_phonemes()) + 3,
+        target_vocabulary=len(phonemes()) + 3,
         embedding_size=48,
         bidirectional=True,
         attention="general",
@@ -39,11 +39,11 @@ def build(settings):
 
 def fit(model, quick, checkpoint):
     """Twelve passes over the training words, the learning rate falling along a cosine."""
-    words, chosen = _words(), _split().valid[:2000]
+    words, chosen = _words(), split().valid[:2000]
     train(
         model,
-        _arrays(words[:200] if quick else words),
-        valid=_arrays(chosen[:100] if quick else chosen),
+        arrays(words[:200] if quick else words),
+        valid=arrays(chosen[:100] if quick else chosen),
         loss="cross_entropy",
         lr=3e-3,
         epochs=1 if quick else 12,
@@ -57,10 +57,10 @@ def fit(model, quick, checkpoint):
 
 def measure(model, quick):
     """Errors on the first validation words, against the first pronunciation; the test is the notebook's."""
-    words = _split().valid[: 50 if quick else 2000]
-    (source, _), _, (lengths, _) = _arrays(words)
+    words = split().valid[: 50 if quick else 2000]
+    (source, _), _, (lengths, _) = arrays(words)
     found = model.greedy(source, 30, BEGIN, END, lengths)
-    symbols = [None, None, None, *_phonemes()]
+    symbols = [None, None, None, *phonemes()]
     said = [[symbols[k] for k in hypothesis.tokens if k > END] for hypothesis in found]
     truth = [list(word.spoken[0]) for word in words]
     return {
@@ -71,29 +71,31 @@ def measure(model, quick):
 
 def notes():
     """The phonemes in the order of their numbers, which begin at 3."""
-    return {"phonemes": _phonemes()}
+    return {"phonemes": phonemes()}
 
 
 def _words():
-    split = _split()
-    strangers = {corpora.family(word.spelling) for word in split.test}
+    strangers = {corpora.family(word.spelling) for word in split().test}
     strangers = {name for name in strangers if hashed(name) < 0.5}
-    return [word for word in split.train if corpora.family(word.spelling) not in strangers]
+    return [word for word in split().train if corpora.family(word.spelling) not in strangers]
 
 
 @cache
-def _split():
+def split():
+    """The words of the dictionary in three parts."""
     return corpora.pronunciations()
 
 
 @cache
-def _phonemes():
-    words = _split().train
+def phonemes():
+    """Those of the training words, sorted."""
+    words = split().train
     return sorted({phoneme for word in words for way in word.spoken for phoneme in way})
 
 
-def _arrays(words):
-    numbers = {phoneme: k for k, phoneme in enumerate(_phonemes(), start=3)}
+def arrays(words):
+    """What encoder and decoder read, what is to be said, and the lengths; the first pronunciation counts."""
+    numbers = {phoneme: k for k, phoneme in enumerate(phonemes(), start=3)}
     source, lengths = pad_sequences(
         [[LETTERS.index(letter) + 3 for letter in word.spelling] for word in words]
     )

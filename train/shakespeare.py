@@ -1,5 +1,7 @@
 """A model of Shakespeare's plays, letter by letter; notebook 10-generation/text."""
 
+from functools import cache
+
 from lstm_lib import torch as L
 from lstm_lib.data import corpora
 from lstm_lib.data.text import Vocabulary
@@ -9,6 +11,7 @@ NAME = "shakespeare"
 SEED = 0
 
 
+@cache
 def vocabulary():
     """The characters of the training plays; others become the mark of the unknown."""
     return Vocabulary.from_symbols(_text("train"), unk="\N{REPLACEMENT CHARACTER}")

@@ -1,0 +1,231 @@
+"""Training in several processes: the result of one, whatever is shared, and no hang when one fails."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+
+from lstm_lib import distributed, pretrained
+from lstm_lib import numpy as N
+from lstm_lib.checkpoints import load_arrays
+from lstm_lib.training import fit
+from tests import teams
+from train import __main__ as program
+
+
+def assert_same_run(result, expected, tolerance=1e-12):
+    assert not isinstance(result, str), result
+    (weights, history), (own, own_history) = result, expected
+    assert max(np.abs(weights[name] - own[name]).max() for name in own) <= tolerance
+    for name in ("train_loss", "valid_loss", "grad_norm", "lr"):
+        theirs, ours = getattr(history, name), getattr(own_history, name)
+        np.testing.assert_allclose(theirs, ours, rtol=1e-11, atol=tolerance, err_msg=name)
+    assert history.best_epoch == own_history.best_epoch
+
+
+@pytest.mark.parametrize("name", teams.RUNS)
+def test_two_processes_give_the_result_of_one(name):
+    """Uneven lengths, and a last batch of one sequence, which leaves one worker with nothing."""
+    expected = teams.train(name)
+    first, second = teams.together(teams.train, name)
+    assert_same_run(first, expected)
+    assert_same_run(second, first, tolerance=0.0)
+
+
+def test_three_processes_give_the_result_of_one_on_streams():
+    expected = teams.read(6, 7, 80)
+    for result in teams.together(teams.read, 6, 7, 80, size=3):
+        assert_same_run(result, expected)
+
+
+def test_streams_carry_their_states_where_one_has_nothing_left_to_read():
+    """Two streams of 15 and 14 targets in chunks of seven: the last chunk counts on one worker alone."""
+    expected = teams.read(2, 7, 30)
+    for result in teams.together(teams.read, 2, 7, 30):
+        assert_same_run(result, expected)
+
+
+def test_a_checkpoint_of_one_process_goes_on_in_two(tmp_path):
+    path = tmp_path / "run.safetensors"
+    teams.train("pools", path, epochs=2)
+    expected = teams.train("pools")
+    for result in teams.together(teams.train, "pools", path):
+        assert_same_run(result, expected)
+    assert len(load_arrays(path)[1]["history"]["train_loss"]) == 4
+    assert [file.name for file in tmp_path.iterdir()] == ["run.safetensors"]
+
+
+def differ():
+    team = distributed.current()
+    fit(teams.model_of(), teams.data_of(seed=team.rank), batch_size=8, progress=False)
+
+
+def differ_in(**options):
+    rank = distributed.current().rank
+    options = {name: values[rank] for name, values in options.items()}
+    fit(teams.model_of(), teams.data_of(), **{"batch_size": 8, "progress": False, **options})
+
+
+def differ_in_epochs():
+    differ_in(epochs=(2, 3))
+
+
+def differ_in_valid():
+    differ_in(valid=(teams.data_of(), teams.data_of(seed=1)))
+
+
+def differ_in_checkpoint():
+    differ_in(checkpoint=("nowhere/run.safetensors", None))
+
+
+def refuse(batch_size):
+    fit(teams.model_of(), teams.data_of(), batch_size=batch_size, progress=False)
+
+
+def use_numpy():
+    model = N.SequenceModel(N.LSTM(1, 2, batch_first=True), N.Linear(2, 1), "all")
+    fit(model, teams.data_of(), batch_size=8, progress=False)
+
+
+def use_another_checkpoint(path):
+    fit(teams.model_of(), teams.data_of(seed=7), batch_size=8, checkpoint=path, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("work", "arguments", "message"),
+    [
+        (differ, (), "all workers must be given the same data: it is"),
+        (differ_in_epochs, (), "the same epochs: it is 2 on worker 0 and 3 on worker 1"),
+        (differ_in_valid, (), "all workers must be given the same valid"),
+        (differ_in_checkpoint, (), "the same checkpoint: it is 'a path' on worker 0 and None on"),
+        (refuse, (1,), "batch_size must be at least the number of workers, 2, got 1"),
+        (refuse, (7,), "batch_size must be a multiple of the number of workers, 2"),
+        (use_numpy, (), "training with 2 workers needs a model of lstm_lib.torch, got one of"),
+    ],
+    ids=["data", "epochs", "valid", "checkpoint", "small", "odd", "numpy"],
+)
+def test_what_cannot_be_shared_is_refused_by_all(work, arguments, message):
+    for result in teams.together(work, *arguments):
+        assert result.startswith("ValueError") and message in result
+
+
+def test_all_hear_why_a_checkpoint_does_not_fit(tmp_path):
+    path = tmp_path / "run.safetensors"
+    fit(teams.model_of(), teams.data_of(), batch_size=8, epochs=1, checkpoint=path, progress=False)
+    for result in teams.together(use_another_checkpoint, path):
+        assert "is of a run with other settings: data was" in result
+
+
+def fail_on_one():
+    def stumble(epoch, _):
+        if distributed.current().rank == 1 and epoch == 1:
+            raise ZeroDivisionError("worker 1 stumbles")
+
+    return teams.train("every step", callback=stumble)
+
+
+def test_one_that_fails_does_not_leave_the_other_waiting():
+    first, second = teams.together(fail_on_one)
+    assert second == "ZeroDivisionError: worker 1 stumbles"
+    assert first.startswith("RuntimeError"), "its partner is gone"
+    assert "Timed out" not in first, "it heard of that, sooner than its patience of 30 s ends"
+
+
+def be_killed(path):
+    def cut(epoch, _):
+        if distributed.current().rank == 1 and epoch == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return teams.train("pools", path, callback=cut)
+
+
+def test_a_killed_worker_ends_its_partner_and_the_next_team_goes_on(tmp_path):
+    path = tmp_path / "run.safetensors"
+    first, second = teams.together(be_killed, path)
+    assert first.startswith("RuntimeError") and second == "dead"
+    assert len(load_arrays(path)[1]["history"]["train_loss"]) == 2
+    whole = teams.together(teams.train, "pools")[0]
+    for result in teams.together(teams.train, "pools", path, 4, 5):
+        assert_same_run(result, whole, tolerance=0.0)
+
+
+PROGRAM = """
+import os, sys, time
+from pathlib import Path
+rank, life = os.environ["RANK"], os.environ["TORCHELASTIC_RESTART_COUNT"]
+print(f"worker {rank}, life {life}", *sys.argv[1:])
+there = Path(sys.argv[0]).with_suffix(f".{life}")
+if rank == "0":
+    there.touch()
+    time.sleep(0 if os.environ["WORLD_SIZE"] == "1" else 60)  # until it is stopped
+while not there.exists():
+    time.sleep(0.01)
+sys.exit(f"worker {rank} has enough" if rank == "1" else 0)
+"""
+
+
+def test_a_launch_starts_again_and_tells_what_failed(tmp_path):
+    """And what was printed by the other, which is stopped in the middle of its work."""
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM, encoding="utf-8")
+    with pytest.raises(RuntimeError, match="worker 1 has enough") as failure:
+        distributed.launch(script, "with", 3, restarts=1, timeout=60)
+    for line in ("worker 0, life 0 with 3", "worker 1, life 0", "worker 1, life 1"):
+        assert line in str(failure.value)
+    printed = distributed.launch(script, processes=1)
+    assert printed == "worker 0, life 0\n"
+
+
+def test_who_has_not_met_does_not_train_alone(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RuntimeError, match="torchrun started 2 processes that have not met"):
+        fit(teams.model_of(), teams.data_of(), progress=False)
+    with pytest.raises(ValueError, match="RANK, .*MASTER_PORT not set: start .* with torchrun"):
+        with distributed.workers():
+            pass
+
+
+def test_backends_that_are_not_there(monkeypatch):
+    with pytest.raises(ValueError, match="backend must be one of"):
+        with distributed.workers(backend="mpi"):
+            pass
+    for name in distributed.TORCHRUN:
+        monkeypatch.setenv(name, "2")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(ValueError, match="needs a GPU for each of the 2 workers .* finds 1"):
+        with distributed.workers(backend="nccl"):
+            pass
+    monkeypatch.setattr(torch.distributed, "is_gloo_available", lambda: False)
+    with pytest.raises(ValueError, match="built without Gloo"):
+        with distributed.workers():
+            pass
+    monkeypatch.setattr(torch.distributed, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="built without torch.distributed"):
+        with distributed.workers():
+            pass
+
+
+def test_a_model_on_the_cpu_is_refused_where_nccl_would_carry_its_gradients(monkeypatch):
+    monkeypatch.setattr(torch.distributed, "get_backend", lambda: "nccl")
+    with pytest.raises(ValueError, match="is on the CPU: move it to 'cuda'"):
+        distributed.Workers(rank=0, size=2).replica(teams.model_of())
+
+
+def test_a_launch_that_takes_too_long_is_stopped(tmp_path):
+    script = tmp_path / "sleeps.py"
+    script.write_text("import time; time.sleep(60)", encoding="utf-8")
+    with pytest.raises(TimeoutError, match="was not done in time"):
+        distributed.launch(script, timeout=0.5)
+
+
+def train_a_network(folder):
+    program.main(["poems", "--quick", "--folder", folder, "--checkpoints", folder + "/runs"])
+
+
+def test_a_network_of_the_library_is_trained_by_two_and_stored_by_one(tmp_path):
+    """What torchrun --nproc-per-node 2 -m train does."""
+    assert teams.together(train_a_network, str(tmp_path)) == [None, None]
+    assert pretrained.card("poems", tmp_path).parameters == pretrained.card("poems").parameters
+    assert list((tmp_path / "runs").iterdir()) == []
