@@ -18,12 +18,12 @@ OLDER_CPU := $(if $(filter x86_64 amd64,$(shell uname -m)),ATEN_CPU_CAPABILITY=d
 NBVAL := $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=60 -n 2 --dist loadfile -q chapters book
 
 .DEFAULT_GOAL := help
-.PHONY: help env env-instructor book test serve notebooks train bench colab assignments grade exam slides clean
+.PHONY: help env env-instructor env-checks book test serve notebooks train bench bench-gpu colab assignments grade exam slides clean
 
 help: ## list the commands
 	@echo "Two commands are enough:  make book  builds the book,  make test  checks everything."
 	@echo
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 
 env:
 	@command -v $(PYTHON) >/dev/null 2>&1 || { \
@@ -35,10 +35,13 @@ env:
 env-instructor:
 	@$(MAKE) --no-print-directory env SETUP=instructor
 
+env-checks:
+	@$(MAKE) --no-print-directory env SETUP="instructor gpu"
+
 book: env ## set up the environment and build the book into _build/html
 	@$(PY) tools/build_book.py
 
-test: env-instructor ## set up the environment and run every check
+test: env-checks ## set up the environment and run every check
 	@printf '\n==> 1/6  style of the code and of the notebooks (ruff)\n'
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -51,7 +54,7 @@ test: env-instructor ## set up the environment and run every check
 	@printf '\n==> 5/6  the book builds without a warning (Jupyter Book)\n'
 	@$(PY) tools/build_book.py
 	@printf '\n==> 6/6  the built pages, as files and in a browser (pytest)\n'
-	@$(PY) -m pytest -n 3 -q tests/site
+	@$(PY) -m pytest -n 3 --dist loadgroup -q tests/site
 	@printf '\nEvery check passed. The book: _build/html/index.html\n'
 
 serve: book ## build the book, serve it on this machine and open it in the browser
@@ -66,6 +69,9 @@ train: env ## train anew the networks that the library keeps, hours (NET="shakes
 bench: env ## measure speed and memory beside torch.nn, quarter of an hour (BENCH="--quick" for less)
 	@$(PY) -m benchmarks $(BENCH)
 	@printf '\nChapter 7 shows some of these results. To renew it:  make notebooks NB=chapters/07-gpu/launches.ipynb\n'
+
+bench-gpu: ## measure on a GPU, with a PYTHON whose torch knows it (BENCH="--budget 500"); what a session runs: benchmarks/gpu_session.sh
+	@PYTHONPATH=. $(PYTHON) -m benchmarks.gpu $(BENCH)
 
 colab: env ## run each notebook alone in a fresh environment, as Colab does (slow)
 	@$(QUIET) $(OLDER_CPU) $(PY) -m pytest -q -n 2 -m slow tests/notebooks/test_colab.py

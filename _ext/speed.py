@@ -13,7 +13,7 @@ is no such file or row, the page says that it was not measured.
     ```{speed-goals}
     ```
 
-counts over all suites how many goals are met, and names those that are not, and
+counts over all suites of a processor how many goals are met, and names those that are not, and
 
     ```{speed-facts} lstm
     ```
@@ -176,6 +176,7 @@ class GoalsDirective(Shown):
         rows = [
             row
             for path in sorted(folder.glob("*.json"))
+            if not path.stem.startswith("gpu-")
             for row in self.stored(path.stem)["rows"]
             if row["goal"]
         ]

@@ -10,4 +10,13 @@ What lives where:
     memory       peak memory of a training step, each in a process of its own
     record       what a result file says beside its numbers: machine, versions, threads
     results/     the files that ``make bench`` wrote; the book's performance page shows them
+
+On a GPU (``make bench-gpu``, or what gpu_session.sh lists, in its order):
+
+    gpu_correctness  every gate of correctness on a device, at the shapes of gpu_cases
+    gpu              one command that measures, goes on where it was cut off, and keeps to a budget
+    gpu_plan         what it measures: cells, goals, order, floors
+    gpu_measure      the measurements; gpu_contestants and gpu_barrier are what they run
+    gpu_warm         compiles kernels beforehand, in many processes
+    device           a device's precisions, facts, clock and peaks
 """

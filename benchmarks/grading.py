@@ -7,7 +7,6 @@ counted once, twice a second; that of the grader alone says whether it grows wit
 
 import argparse
 import os
-import re
 import resource
 import tempfile
 import threading
@@ -19,17 +18,13 @@ import nbformat
 from grading.marks import Batch
 from grading.release import release
 from grading.sandbox import Limits, check
-from grading.source import SOLUTION, is_answer, is_by_hand, name_of, read, sources
+from grading.source import name_of, read, sources
 from grading.watch import descendants, resident
 
 
 def versions(source):
     """Yield the releases of a source with its solutions, with each of its wrong answers, and untouched."""
-    right = {
-        name_of(cell): re.sub(rf"^.*({'|'.join(SOLUTION)}).*\n?", "", cell.source, flags=re.M)
-        for cell in source.notebook.cells
-        if is_answer(cell) or is_by_hand(cell)
-    }
+    right = source.answers()
     yield right
     for bug in source.bugs:
         yield {**right, bug.cell: bug.source}

@@ -2,11 +2,12 @@
 
 import json
 import re
+from itertools import product
 
 import numpy as np
 import pytest
 
-from benchmarks import memory, plan, record, suites, timing
+from benchmarks import choices, memory, modes, plan, record, suites, timing
 from benchmarks.__main__ import main, parser
 from benchmarks.contestants import Problem, build
 from tests.helpers import TOLERANCE, distance
@@ -189,8 +190,10 @@ def test_bad_arguments_are_named(arguments, message, capsys):
 
 
 def test_the_stored_results_are_complete():
-    """What the book shows: every suite that is stored holds every row of its plan."""
+    """What the book shows: every suite of a processor that is stored holds every row of its plan."""
     for path in record.RESULTS.glob("*.json"):
+        if path.stem.startswith("gpu-"):
+            continue
         stored = json.loads(path.read_text("utf-8"))
         rows = stored["rows"]
         assert "--quick" not in stored["command"] and "--sizes" not in stored["command"], path.name
@@ -202,5 +205,29 @@ def test_the_stored_results_are_complete():
                 for name in case.contestants
                 for size in plan.SIZES
             }, path.name
-        else:
+        elif path.stem in plan.SUITES:
             assert {tuple(row["size"]) for row in rows} == {plan.SIZES[-1]}, path.name
+        elif path.stem == choices.SUITE:
+            found = {(r["cell"], r["mode"], tuple(r["size"])) for r in rows}
+            wanted = product(("LSTM", "GRU", "RNN"), ("training", "inference"), choices.SIZES)
+            assert found == set(wanted), path.name
+        elif path.stem.startswith("modes-"):
+            names = (*modes.NAMES[path.stem.removeprefix("modes-")], plan.REFERENCE)
+            found = {(r["mode"], r["contestant"]) for r in rows}
+            assert found == set(product(("autocast", "compile"), names)), path.name
+
+
+def test_what_auto_rests_on_is_measured_by_one_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(choices, "SIZES", (TINY,))
+    choices.main(["--seconds", "0", "--out", str(tmp_path)])
+    stored = json.loads((tmp_path / f"{choices.SUITE}.json").read_text("utf-8"))
+    assert len(stored["rows"]) == 6 and all(row["ratio"]["median"] > 0 for row in stored["rows"])
+
+
+def test_autocast_is_measured_for_every_backend(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(modes, "AUTOCAST", TINY)
+    monkeypatch.setattr(modes, "NAMES", {"cpu": ("loop", "fused", "triton"), "cuda": ()})
+    modes.main(["--seconds", "0", "--only", "autocast", "--out", str(tmp_path)])
+    rows = json.loads((tmp_path / "modes-cpu.json").read_text("utf-8"))["rows"]
+    assert [row["contestant"] for row in rows] == ["loop", "fused", "triton", "torch.nn"]
+    assert rows[1]["error"]["output"] < 1e-6 and "refusal" in rows[2]

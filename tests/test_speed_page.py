@@ -35,6 +35,17 @@ PAGE = """# Speed
 ```{speed-facts} gru
 ```
 """
+MODES = """# Modes
+
+```{speed-modes} autocast
+```
+
+```{speed-modes} compile
+```
+
+```{speed-choices}
+```
+"""
 FACTS = {
     "command": "python -m benchmarks",
     "date": "2026-01-02",
@@ -99,12 +110,12 @@ def build(tmp_path):
     from sphinx.application import Sphinx
     from sphinx.util.docutils import docutils_namespace
 
-    def builder(results):
+    def builder(results, text=PAGE):
         (tmp_path / "conf.py").write_text(
             f"import sys\nsys.path[:0] = [{str(ROOT / '_ext')!r}]\n"
-            "project = 'Small'\nextensions = ['myst_parser', 'speed']\n"
+            "project = 'Small'\nextensions = ['myst_parser', 'speed', 'speed_modes']\nsource_suffix = {}\n"
         )
-        (tmp_path / "index.md").write_text(PAGE, encoding="utf-8")
+        (tmp_path / "index.md").write_text(text, encoding="utf-8")
         folder = tmp_path / "benchmarks" / "results"
         folder.mkdir(parents=True, exist_ok=True)
         for name, rows in results.items():
@@ -161,6 +172,29 @@ def test_nothing_measured_is_said_and_is_no_error(build):
     assert len(page.find_all("p", class_="speed-none")) == 5
 
 
+def test_modes_are_shown_beside_what_was_not_measured(build):
+    ratio = {"median": 1.234}
+    cast = {
+        "output": "bfloat16",
+        "gradient": "float32",
+        "error": {"output": 0.004, "gradient": 0.02},
+    }
+    graphs = {"graphs": 3, "full": False, "first": 12.34, "difference": 0.0}
+    results = {
+        "modes-cpu": [
+            {"mode": "autocast", "contestant": "loop", "ratio": ratio, **cast},
+            {"mode": "autocast", "contestant": "fused", "refusal": "because"},
+            {"mode": "compile", "contestant": "torch.nn", "ratio": ratio, **graphs},
+        ],
+        "choices-cpu": [row(size=(b, 2, 3, 4), median=m) for b, m in ((1, 0.5), (8, 1.5))],
+    }
+    (autocast, compiled, choices), _ = build(results, MODES)
+    assert autocast[1][:6] == ["CPU", "loop", "bfloat16", "float32", "4e-03", "2e-02"]
+    assert [line[2] for line in autocast[2:]] == ["refuses", *["not measured"] * 6]
+    assert compiled[3] == ["CPU", "torch.nn.LSTM", "3", "no", "12 s", "0", "1.23"]
+    assert choices == [["T", "LSTM, training"], ["2", "0.50 to 1.50"]]
+
+
 def test_a_new_measurement_changes_the_page(build):
     build(RESULTS)
     changed = RESULTS | {"lstm": [row(median=1.15)]}
@@ -174,7 +208,9 @@ def test_examples_of_the_extension():
     sys.path.insert(0, str(ROOT / "_ext"))
     try:
         import speed
+        import speed_modes
     finally:
         sys.path.pop(0)
     assert doctest.testmod(speed) == (0, doctest.testmod(speed).attempted)
     assert doctest.testmod(speed).attempted >= 4
+    assert doctest.testmod(speed_modes) == (0, 1)
