@@ -15,7 +15,9 @@ def parser():
     one = commands.add_parser("release", help="write the students' notebooks beside their sources")
     one.add_argument("sources", nargs="*", type=Path, help="assignment.ipynb files; all by default")
     two = commands.add_parser("exam", help="draw an examination and its key from the bank")
-    two.add_argument("out", type=Path, help="folder for paper.md and key.md")
+    two.add_argument(
+        "out", type=Path, help="folder for paper and key, .md to edit and .html to print"
+    )
     two.add_argument("--chapters", nargs="+", required=True, help="such as 03 04")
     two.add_argument("--points", type=int, required=True)
     two.add_argument("--seed", type=int, default=1, help="another seed, another paper")
@@ -32,11 +34,11 @@ def release(options):
 
 def exam(options):
     """Write a paper and its key."""
-    from grading.exam import draw, read_bank, write
+    from grading.exam import draw, printed, read_bank, write
 
     questions = draw(read_bank(), options.chapters, options.points, options.seed)
     for path in write(questions, options.out):
-        print(path)
+        print(f"{path}   to print: {printed(path)}")
 
 
 COMMANDS = {"release": release, "exam": exam, "grade": command.grade}

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from grading.remote import writable
 from grading.submission import SIZE
 
 NOTEBOOK = ".ipynb"
@@ -39,7 +40,9 @@ def collect(folder, plan, others=()):
     for entry in sorted(Path(folder).iterdir()):
         if entry.name.startswith((".", "__")):
             continue
-        if entry.suffix == NOTEBOOK:
+        if entry.name != writable(entry.name):
+            passed.append(f"{writable(entry.name)} (its name is not in UTF-8: give it another)")
+        elif entry.suffix == NOTEBOOK:
             students.setdefault(entry.stem, []).append(entry)
         elif entry.is_dir() or entry.is_symlink():
             students.setdefault(entry.name, []).extend(_notebooks(entry))
@@ -62,7 +65,8 @@ def _notebooks(folder):
 def _choose(folder, student, paths, plan, others):
     own = [path for path in paths if is_of(path, plan["name"])]
     free = [path for path in paths if not any(is_of(path, name) for name in others)]
-    candidates = own or [path for path in free if not others or told(path) == plan["name"]]
+    meant = {plan["name"]} if others else {plan["name"], None}
+    candidates = own or [path for path in free if told(path) in meant] or ([] if others else free)
     if not candidates:
         if others:
             return None
@@ -70,7 +74,7 @@ def _choose(folder, student, paths, plan, others):
     newest = max(candidates, key=lambda path: path.lstat().st_mtime)
     notes = ()
     if len(candidates) > 1:
-        notes = (f"{len(candidates)} notebooks; the newest was taken, {newest.name}",)
+        notes = (f"{len(candidates)} notebooks; the newest was taken, {writable(newest.name)}",)
     return Found(student, newest, notes)
 
 
@@ -83,7 +87,7 @@ def is_of(path, name):
 def told(path):
     """Return the assignment that a notebook's metadata name, or None."""
     try:
-        if path.is_symlink() or path.stat().st_size > SIZE:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > SIZE:
             return None
         data = json.loads(path.read_bytes())
         return data["metadata"]["lstm_book"]["assignment"]

@@ -1,11 +1,14 @@
 """``python -m grading grade SUBMISSIONS OUT``: the command line of grading."""
 
+import argparse
 import os
 import sys
 from pathlib import Path
 
-from grading.sandbox import THREADS, Limits, NoSandbox, check
+from grading.sandbox import AS_ROOT, THREADS, Limits, NoSandbox, check
 from grading.source import SourceError, read, sources
+from grading.term import write_term
+from grading.words import counted
 
 WARNING = """\
 WARNING: grading without a sandbox. Each student's code can read, change and delete whatever you can,
@@ -30,20 +33,33 @@ def add_parser(commands):
     add("--source", type=Path, help="an assignment.ipynb that lies elsewhere")
     add(
         "--workers",
-        type=int,
+        type=_above_0(int),
         default=min(2, os.cpu_count() or 1),
         help="submissions at a time (%(default)s)",
     )
+    add("--best", type=int, metavar="N", help="assignments that count in term.csv (all)")
     add("--no-sandbox", action="store_true", help="run students' code unguarded (see the warning)")
     for name, (unit, what) in PARTS.items():
         default = getattr(Limits, name)
         add(
             f"--{name}",
-            type=type(default),
+            type=_above_0(type(default)),
             default=default,
             metavar=unit,
             help=f"{what} (%(default)s)",
         )
+
+
+def _above_0(kind):
+    """Return what reads a number of a kind from the command line."""
+
+    def number(text):
+        value = kind(text)
+        if not value > 0:
+            raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+        return value
+
+    return number
 
 
 def grade(options):
@@ -67,6 +83,15 @@ def grade(options):
                 "\nInterrupted. The same command goes on where this one stopped.", file=sys.stderr
             )
             return 130
+    return _term(options)
+
+
+def _term(options):
+    try:
+        print(f"all assignments  {write_term(options.out.resolve(), options.best)}")
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 
@@ -82,7 +107,7 @@ def _assignments(options):
     if len(chosen) != 1:
         names = ", ".join(one.name for one in known)
         raise SourceError(
-            f"{options.assignment!r} names {len(chosen)} assignments; there are {names}"
+            f"{options.assignment!r} names {counted(len(chosen), 'assignment')}; there are {names}"
         )
     return chosen, [one.name for one in known if one not in chosen]
 
@@ -90,8 +115,8 @@ def _assignments(options):
 def _guard(options):
     if options.no_sandbox:
         print(WARNING, file=sys.stderr)
-    else:
-        check()
+    elif check():
+        print(AS_ROOT, file=sys.stderr)
 
 
 def _grade_one(source, others, options):
@@ -112,9 +137,8 @@ def _grade_one(source, others, options):
     )
     rows = batch.run()
     out = batch.out
-    print(
-        f"{source.name}: {len(rows)} submissions, {sum(row['waiting'] > 0 for row in rows)} wait for marks by hand"
-    )
+    waiting = counted(sum(row["waiting"] > 0 for row in rows), "waits", "wait")
+    print(f"{source.name}: {counted(len(rows), 'submission')}, {waiting} for marks by hand")
     print(f"  marks     {out / (source.name + '.csv')}")
     print(f"  report    {out / (source.name + '.html')}")
     print(f"  feedback  {out / 'feedback'}")

@@ -1,5 +1,6 @@
 """Examination papers from the bank: as many points as asked for, questions from each chapter, and a key."""
 
+import html
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -8,12 +9,23 @@ from pathlib import Path
 
 import numpy as np
 
+from grading.prose import markdown
 from grading.source import ROOT, SourceError
+from grading.words import counted
 
 BANK = ROOT / "instructor" / "exam"
 HEAD = re.compile(r"^## (.+) \((\d+) points?\)$", re.MULTILINE)
 ANSWER = "### Answer"
 RUBRIC = re.compile(r"^\| *(\d+) *\|", re.MULTILINE)
+PAGE = """\
+<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
+body {{ font: 12pt/1.5 serif; max-width: 42em; margin: 2em auto; padding: 0 1em; color: #000; background: #fff; }}
+h2 {{ font-size: 1.1em; margin-top: 1.8em; break-after: avoid; }}
+table {{ border-collapse: collapse; }} td, th {{ text-align: left; padding: .1em .8em .1em 0; border-bottom: 1px solid #999; }}
+</style></head><body>
+{body}</body></html>
+"""
 
 
 @dataclass(frozen=True)
@@ -49,7 +61,8 @@ def _questions(path):
         if not (mark and text.strip() and answer.strip()):
             raise SourceError(f"{path.name}, {title!r}: a text and, under {ANSWER!r}, an answer")
         if given != int(points):
-            raise SourceError(f"{path.name}, {title!r}: {points} points, the rubric gives {given}")
+            wanted = counted(int(points), "point")
+            raise SourceError(f"{path.name}, {title!r}: {wanted}, the rubric gives {given}")
         yield Question(path.stem, title, int(points), text.strip(), answer.strip())
 
 
@@ -77,13 +90,17 @@ def draw(bank, chapters, points, seed):
     for start in dict.fromkeys(chapters):
         names = [name for name in bank if name.startswith(start)]
         if len(names) != 1:
-            raise SourceError(f"{start!r} names {len(names)} chapters; there are {', '.join(bank)}")
+            raise SourceError(
+                f"{start!r} names {counted(len(names), 'chapter')}; there are {', '.join(bank)}"
+            )
         stacks.append([bank[names[0]][k] for k in rng.permutation(len(bank[names[0]]))])
     dealt = [one for turn in zip_longest(*stacks) for one in turn if one is not None]
     chosen = _exactly([one.points for one in dealt], points)
     if chosen is None:
         total = sum(one.points for one in dealt)
-        raise SourceError(f"no choice gives {points} points; all {len(dealt)} give {total}")
+        raise SourceError(
+            f"no choice gives {counted(points, 'point')}; all {len(dealt)} give {total}"
+        )
     return sorted((dealt[k] for k in chosen), key=lambda one: one.chapter)
 
 
@@ -109,9 +126,20 @@ def write(questions, out):
     total = sum(one.points for one in questions)
     paths = out / "paper.md", out / "key.md"
     for path, title, keyed in zip(paths, ("Examination", "Key"), (False, True), strict=True):
-        blocks = [f"# {title}\n\n{len(questions)} questions, {total} points."]
+        blocks = [f"# {title}\n\n{counted(len(questions), 'question')}, {counted(total, 'point')}."]
         for number, one in enumerate(questions, start=1):
-            blocks.append(f"## {number} · {one.title} ({one.points} points)\n\n{one.text}")
+            blocks.append(
+                f"## {number} · {one.title} ({counted(one.points, 'point')})\n\n{one.text}"
+            )
             blocks += [f"**Answer** (chapter {one.chapter[:2]})\n\n{one.answer}"] if keyed else []
         path.write_text("\n\n".join(blocks) + "\n", encoding="utf8")
     return paths
+
+
+def printed(path):
+    """Write a page for printing beside a paper or key, formulas drawn, and return its path."""
+    text = path.read_text("utf8")
+    title = html.escape(text.partition("\n")[0].lstrip("# "))
+    page = path.with_suffix(".html")
+    page.write_text(PAGE.format(title=title, body=markdown().render(text)), encoding="utf8")
+    return page

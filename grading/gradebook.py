@@ -5,7 +5,6 @@ submission is in it. An interruption loses at most the submission being written.
 """
 
 import copy
-import json
 import os
 import re
 import sys
@@ -17,7 +16,6 @@ from nbgrader.preprocessors import (
     ClearOutput,
     ClearSolutions,
     ComputeChecksums,
-    GetGrades,
     LockCells,
     OverwriteCells,
     SaveAutoGrades,
@@ -25,6 +23,7 @@ from nbgrader.preprocessors import (
 )
 from sqlalchemy import text
 
+from grading.files import replace
 from grading.release import SETTINGS
 from grading.source import SourceError
 
@@ -55,10 +54,6 @@ class Overwrite(_InBook, OverwriteCells):
 
 class Save(_InBook, SaveAutoGrades):
     """Scores the tests by their outputs, and leaves what a person gave."""
-
-
-class Get(_InBook, GetGrades):
-    """Writes scores and comments into the cells, for the pages of feedback."""
 
 
 class Book:
@@ -127,10 +122,6 @@ class Book:
             self.gradebook.db.expire_all()
         return notebook
 
-    def marked(self, plan, student, notebook):
-        """Return the notebook with its scores and comments."""
-        return Get().preprocess(notebook, self._resources(plan, student))[0]
-
     def grades(self, plan, student):
         """Return the grades of a submission: ``name``, ``score``, ``max_score``, ``by_hand``, ``waiting``."""
         found = self.gradebook.find_submission_notebook(plan["name"], plan["name"], student)
@@ -180,20 +171,17 @@ def master(source):
     return notebook
 
 
-def notebook_of(plan, result, hidden):
-    """Return a graded submission as a notebook, its tests' outcomes as outputs.
+def notebook_of(plan, result):
+    """Return a graded submission as an instructor opens it, its tests' outcomes as outputs.
 
-    Parameters
-    ----------
-    hidden : bool
-        Whether it is for the instructor: with hidden tests and model answers, which no student may see,
-        and without what a browser could run, which the form grader would.
+    It has the hidden tests and the model answers, which no student may see, and nothing that a browser
+    could run, as the form grader would.
     """
     rows = result["cells"] or [{**row, "source": row["visible"]} for row in plan["cells"]]
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL})
     for row in rows:
-        notebook.cells.append(_cell(row, result, hidden))
-        if hidden and row["kind"] == "hand":
+        notebook.cells.append(_cell(row, result))
+        if row["kind"] == "hand":
             model = re.sub(r"^\s*### (BEGIN|END) SOLUTION\s*$", "", row["model"], flags=re.M)
             text = f"**Model answer and rubric** (not shown to students)\n\n{model.strip()}"
             notebook.cells.append(nbformat.v4.new_markdown_cell(text))
@@ -203,15 +191,15 @@ def notebook_of(plan, result, hidden):
     return notebook
 
 
-def _cell(row, result, hidden):
-    source = row["full"] if hidden and row["kind"] in ("locked", "test") else row["source"]
+def _cell(row, result):
+    source = row["full"] if row["kind"] in ("locked", "test") else row["source"]
     if row["type"] == "code":
         cell = nbformat.v4.new_code_cell(source, outputs=outputs(row, result))
-        for output in cell.outputs if hidden else ():
+        for output in cell.outputs:
             output.get("data", {}).pop("image/svg+xml", None)
     else:
         theirs = row["kind"] == "extra" or row["kind"] == "hand" and source != row["visible"]
-        cell = nbformat.v4.new_markdown_cell(without_tags(source) if hidden and theirs else source)
+        cell = nbformat.v4.new_markdown_cell(without_tags(source) if theirs else source)
     if row["grade_id"]:
         cell.metadata["nbgrader"] = metadata(row)
     return cell
@@ -272,19 +260,3 @@ def _error(name, message, lines):
 def write(path, notebook):
     """Write a notebook to a file, whole or not at all."""
     replace(path, nbformat.writes(notebook) + "\n")
-
-
-def replace(path, content):
-    """Write text to a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(content, encoding="utf-8")
-    part.replace(path)
-
-
-def read_json(path):
-    """Return what a JSON file holds, or None where there is none or it is broken."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None

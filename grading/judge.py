@@ -14,14 +14,16 @@ import signal
 import time
 import traceback
 
-from grading.outputs import clean
-from grading.remote import LIMITS, Broken, Failure, TimeLimit, Unfit
+from grading.outputs import clean, cuts
+from grading.remote import LIMITS, Broken, Failure, TimeLimit, Unfit, writable
 from grading.sandbox import Limits, Sandbox
 from grading.submission import Unreadable, load, rebuild, remarks
 from grading.syntax import loaded, tree
+from grading.words import counted
 
-GRACE = 5.0  # seconds beyond a limit after which the process that should have stopped is killed
-STARTS = 4  # processes for one submission: each cell that kills one costs another
+STARTS = 4  # programs for one submission: each cell that ends one costs another
+NEAR = 0.75  # of the memory may be kept by what ran, so that what follows finds some
+LARGE = 0.25  # of it, kept by one cell, is enough to leave that cell out
 REPORT = 6 * 2**20
 MEMORY = 16 * 2**30  # of this process, whatever a test makes of what it was given
 
@@ -50,7 +52,8 @@ class Judge:
         self.plan, self.student, self.limits = plan, student, limits
         self.private, self.sandboxed, self.report = private, sandboxed, report
         self.until = time.monotonic() + limits.notebook
-        self.sandbox, self.starts, self.ran = None, 0, []
+        self.sandbox, self.starts = None, 0
+        self.ran = []  # what a new program has to run to be where the old one was
         self.names = {"__name__": "__main__", "display": lambda *args, **kwargs: None}
         self.wanted = set()
         self.result = blank(plan)
@@ -77,32 +80,94 @@ class Judge:
         if cell["kind"] == "student":
             source = f"STUDENT = {self.student!r}"
             self.names["STUDENT"] = self.student
-        cell["outputs"], cell["error"] = self._run(source, cell["grade_id"] or "an added cell")
+        self._run(cell, source)
         if cell["kind"] == "locked":
             self._trusted(cell["full"], f"<{cell['grade_id']}>")
+            with contextlib.suppress(Failure):
+                self._settle()
 
-    def _run(self, source, where):
-        """Run a cell in the sandbox; return its outputs and its error."""
+    def _run(self, cell, source):
+        """Run a cell in the sandbox and note its outputs and its error; remember it if it ran through."""
         try:
-            seconds = self._seconds()
             self._ready()
-            fields = {"source": source, "seconds": seconds}
-            outputs, error = clean(self.sandbox.ask("run", seconds + GRACE, **fields))
-        except Failure as error:
-            self.result["notes"].append(f"{where}: {error}")
-            return [], ["Stopped", str(error), []]
+            before = self.sandbox.watch.taken()
+            (outputs, error, cut), left = self._play(source, self._seconds())
+        except Failure as reason:
+            cell["outputs"] = []
+            self._stopped(cell, str(reason))
+            return
+        cell["outputs"], cell["error"] = outputs, error
+        self._remark(cell, left, cut)
         if error and error[0] == "TimeLimit":
-            self.result["notes"].append(f"{where}: {error[1]}")
+            self._stopped(cell, error[1])
         else:
-            self.ran.append(source)
-        return outputs, error
+            kept = self.sandbox.watch.taken() - before
+            self.ran.append({"cell": cell, "source": source, "kept": kept})
+        self._make_room()
+
+    def _play(self, source, seconds):
+        """Run a cell; return what :func:`clean` makes of the answer, and how many processes it left."""
+        try:
+            within = seconds + self.limits.grace
+            answer = self.sandbox.ask("run", within, source=source, seconds=seconds)
+        except Broken:
+            raise
+        except (Failure, Exception) as error:
+            self._close()
+            raise Broken(f"the program broke off ({type(error).__name__}: {error})") from None
+        left = self.sandbox.settle()
+        return clean(answer), left
+
+    def _stopped(self, cell, reason):
+        """Note that a cell or a test was stopped, and why."""
+        if cell["kind"] != "test":
+            cell["error"] = ["Stopped", reason, []]
+        self.result["stopped"].append([called(cell), reason])
+
+    def _remark(self, cell, left, cut):
+        """Note what a cell left running, and what it showed beyond what is kept."""
+        notes = cuts(cut)
+        if left:
+            notes.append(
+                f"left {counted(left, 'process', 'processes')} running; ended with the cell"
+            )
+        self.result["notes"] += [f"{called(cell)}: {note}" for note in notes]
+
+    def _without(self, row, reason):
+        """Go on as if a cell had not been run: the next step begins a program that runs the others."""
+        self.ran.remove(row)
+        self._stopped(row["cell"], reason)
+        self._close()
+
+    def _make_room(self):
+        """Begin anew where little memory is left, without the cell that keeps most of it."""
+        if self.sandbox is None or self.sandbox.over or self.sandbox.watch.taken() <= NEAR:
+            return
+        if sum(row["kept"] for row in self.ran) <= NEAR:  # a stopped cell keeps it, or a call
+            self._close()
+            return
+        theirs = [row for row in self.ran if row["cell"]["kind"] != "locked"]
+        row = max(theirs, key=lambda row: row["kept"], default=None)
+        if row is not None and row["kept"] > LARGE:
+            kept, memory = row["kept"] * self.limits.memory, self.limits.memory
+            self._without(row, f"kept {kept:.0f} of {memory} MiB of memory, and others need some")
+
+    def _settle(self):
+        """End what a call left running; begin anew where it kept too much."""
+        if self.sandbox is not None and not self.sandbox.over:
+            self.sandbox.settle()
+            self._make_room()
 
     def _seconds(self):
         """The seconds that the next step may take."""
+        return min(self.limits.cell, self._rest())
+
+    def _rest(self):
+        """The seconds that are left."""
         rest = self.until - time.monotonic()
         if rest <= 0:
             raise TimeLimit(f"the notebook's {self.limits.notebook:g} s were over before")
-        return min(self.limits.cell, rest)
+        return rest
 
     def _ready(self):
         """See to a living sandbox in which all cells have run that killed none before."""
@@ -115,9 +180,15 @@ class Judge:
         sandbox = Sandbox(self.limits, self.private, self.sandboxed)
         self.sandbox = sandbox
         sandbox.start()
-        for source in self.ran:
-            seconds = self._seconds()
-            sandbox.ask("run", seconds + GRACE, source=source, seconds=seconds)
+        for row in list(self.ran):
+            try:
+                self._play(row["source"], self._rest())
+            except Broken as error:
+                if row["cell"]["kind"] == "locked":
+                    raise
+                self._without(row, f"{error}, when it was run again")
+                self._ready()
+                return
 
     def _close(self):
         if self.sandbox is not None:
@@ -127,36 +198,41 @@ class Judge:
     def _test(self, cell):
         try:
             self._seconds()
-            message = self._trusted(cell["full"], f"<{cell['grade_id']}>", cell["visible"])
+            message, stopped = self._trusted(cell["full"], f"<{cell['grade_id']}>", cell["visible"])
+            self._settle()
         except Failure as error:
-            message = str(error)
-        passed = message is None
-        self.result["tests"][cell["grade_id"]] = {"passed": passed, "message": message or ""}
+            message, stopped = str(error), True
+        if stopped:
+            self._stopped(cell, message)
+        outcome = {"passed": message is None, "message": message or "", "stopped": stopped}
+        self.result["tests"][cell["grade_id"]] = outcome
         self.report(self.result)
 
     def _trusted(self, source, name, visible=None):
-        """Run a locked cell here; return what went wrong in words, or None."""
+        """Run a locked cell here; return what went wrong in words, or None, and whether it was stopped."""
         syntax = tree(source)
         self.wanted |= loaded(syntax)
         before, fetched, unfit = dict(self.names), {}, {}
         try:
             fetched, unfit = self._fetch(is_test=visible is not None)
             self.names.update(fetched)
-            with quiet(), alarm(self.limits.cell + 2 * GRACE):
+            within = self.limits.cell + self.limits.grace
+            with quiet(), alarm(within + self.limits.grace):
                 if self.sandbox is not None and self.sandbox.peer is not None:
-                    self.sandbox.peer.deadline = time.monotonic() + self.limits.cell + GRACE
+                    self.sandbox.peer.deadline = time.monotonic() + within
                 exec(compile(syntax, name, "exec"), self.names)
         except BaseException as error:
             if isinstance(error, (Broken, Overtime)):
                 self._close_after(error)
-            return worded(error, name, source, visible or "", unfit)
+            stopped = isinstance(error, Failure) and not isinstance(error, Unfit)
+            return worded(error, name, source, visible or "", unfit), stopped
         finally:
             for key, value in fetched.items():
                 if self.names.get(key) is value:
                     self.names.pop(key)
                     if key in before:
                         self.names[key] = before[key]
-        return None
+        return None, False
 
     def _close_after(self, error):
         """Give up a sandbox whose pipe may be out of step, and say why."""
@@ -180,7 +256,7 @@ class Judge:
         for name in names:
             try:
                 self._ready()
-                found = self.sandbox.ask("fetch", self.limits.cell + GRACE, name=name)
+                found = self.sandbox.ask("fetch", self.limits.cell + self.limits.grace, name=name)
             except Unfit as error:
                 unfit[name] = str(error)
                 continue
@@ -195,7 +271,13 @@ class Judge:
 
 def blank(plan):
     """Return the result of a submission of which nothing was graded."""
-    return {"assignment": plan["name"], "cells": [], "tests": {}, "notes": [], "unread": None}
+    lists = {"cells": [], "tests": {}, "notes": [], "stopped": []}
+    return {"assignment": plan["name"], **lists, "unread": None}
+
+
+def called(cell):
+    """Return what a cell is called where it is spoken of."""
+    return cell["grade_id"] or "an added cell"
 
 
 @contextlib.contextmanager
@@ -222,7 +304,7 @@ def alarm(seconds):
 
 def worded(error, name, source, visible, unfit):
     """Say what an error in a test means, and no line of a hidden test."""
-    text = str(error).strip()[: LIMITS["text"]]
+    text = writable(str(error).strip()[: LIMITS["text"]])
     if isinstance(error, Failure):
         return text
     if isinstance(error, NameError) and error.name in unfit:

@@ -11,7 +11,8 @@ from pathlib import Path
 from grading import pool
 from grading.collect import collect, digest
 from grading.feedback import Pages
-from grading.gradebook import Book, notebook_of, read_json, replace, write
+from grading.files import read_json, replace
+from grading.gradebook import Book, notebook_of, write
 from grading.plan import plan
 from grading.report import look, summary, write_marks, write_report
 
@@ -98,7 +99,7 @@ class Batch:
         }
 
     def _record(self, book, student, stored):
-        notebook = notebook_of(self.plan, stored["result"], hidden=True)
+        notebook = notebook_of(self.plan, stored["result"])
         notebook = book.record(self.plan, student, stored["digest"], notebook)
         name = self.plan["name"]
         write(self.out / "autograded" / student / name / f"{name}.ipynb", notebook)

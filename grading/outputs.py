@@ -7,15 +7,44 @@ kept; the pages of feedback forbid scripts besides.
 import base64
 import binascii
 
+from grading.remote import writable
+from grading.words import counted
+
 TEXT, PICTURE, OUTPUTS = 50_000, 600_000, 60
 STARTS = {"image/png": b"\x89PNG\r\n\x1a\n"}
 
 
 def clean(answer):
-    """Return the outputs and the error in what a sandbox answered to ``run``."""
-    if not isinstance(answer, list) or len(answer) != 2 or not isinstance(answer[0], list):
-        return [], ["Stopped", "the outputs could not be read", []]
-    return list(filter(None, map(_output, answer[0][:OUTPUTS]))), _error(answer[1])
+    """Return the outputs, the error and what was cut in what a sandbox answered to ``run``.
+
+    What was cut are two numbers: of characters, and of outputs of other kinds.
+    """
+    if not isinstance(answer, list) or len(answer) != 3 or not isinstance(answer[0], list):
+        return [], ["Stopped", "the outputs could not be read", []], [0, 0]
+    outputs = list(filter(None, map(_output, answer[0][:OUTPUTS])))
+    cut = [_count(number) for number in answer[2]] if isinstance(answer[2], list) else []
+    cut = cut if len(cut) == 2 else [0, 0]
+    outputs += [
+        {"kind": "stream", "name": "stderr", "text": f"... {note} ..."} for note in cuts(cut)
+    ]
+    return outputs, _error(answer[1]), cut
+
+
+def cuts(cut):
+    """Return in words what was cut."""
+    characters, others = cut
+    notes = []
+    if characters:
+        some = counted(characters, "more character was", "more characters were")
+        notes.append(f"{some} printed and left out")
+    if others:
+        some = counted(others, "more output was", "more outputs were")
+        notes.append(f"{some} shown and left out")
+    return notes
+
+
+def _count(raw):
+    return raw if type(raw) is int and 0 <= raw < 2**53 else 0
 
 
 def _output(raw):
@@ -55,4 +84,4 @@ def _error(raw):
 def text(value, length=TEXT):
     """Return at most so many characters of a text, all of which can be written to a file."""
     value = value if isinstance(value, str) else ""
-    return value[:length].encode("utf-8", "replace").decode()
+    return writable(value[:length])

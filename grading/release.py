@@ -1,9 +1,6 @@
 """What students get of a source: stubs for solutions, no hidden test, no model answer, locked cells."""
 
 import copy
-import os
-import tempfile
-from pathlib import Path
 
 import nbformat
 from nbconvert.preprocessors import Preprocessor
@@ -16,13 +13,19 @@ from nbgrader.preprocessors import (
 )
 from traitlets.config import Config
 
-from grading.source import RELEASE, STUDENT, cell_of, read, sources
+from grading.files import replace
+from grading.source import RELEASE, STUDENT, cell_of, is_test, read, sources
 
 SETTINGS = Config(
     ClearSolutions={
         "code_stub": {"python": '# YOUR CODE HERE\nraise NotImplementedError("not written yet")'}
     }
 )
+# On the book's page a check is folded, so that the task and the stub stand together; notebooks show it.
+FOLDED = {
+    "tags": ["hide-input"],
+    "mystnb": {"code_prompt_show": "Show the check", "code_prompt_hide": "Hide the check"},
+}
 
 
 class Clear(Preprocessor):
@@ -51,6 +54,8 @@ def release(source):
     notebook.metadata["lstm_book"] = {key: card[key] for key in ("assignment", "minutes", "points")}
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:02d}"
+        if is_test(cell):
+            cell.metadata.update(copy.deepcopy(FOLDED))
     nbformat.validate(notebook)
     return notebook
 
@@ -65,14 +70,7 @@ def store(source):
     path, text = source.path.with_name(RELEASE), text_of(release(source))
     if path.exists() and path.read_text("utf8") == text:
         return path, False
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".exercises-", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    replace(path, text)
     return path, True
 
 

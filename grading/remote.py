@@ -22,7 +22,9 @@ import time
 import numpy as np
 
 HEADER = struct.Struct(">I")
-LIMITS = {"message": 32 * 2**20, "depth": 40, "functions": 10_000, "bits": 4096, "text": 4000}
+# of the values in a message one of three bytes can take a hundred as an object
+LIMITS = {"message": 32 * 2**20, "values": 2_000_000}
+LIMITS |= {"depth": 40, "functions": 10_000, "bits": 4096, "text": 4000}
 KINDS = "biufcU"
 DTYPE = re.compile(rf"[<|][{KINDS}]\d{{1,7}}")
 DOCUMENTED = (
@@ -165,11 +167,13 @@ class Peer:
         data = json.dumps(message, allow_nan=False, separators=(",", ":")).encode()
         if len(data) > LIMITS["message"]:
             raise Unfit(f"{len(data) / 2**20:.0f} MiB at once are more than may pass")
+        if values_in(data) > LIMITS["values"]:
+            raise Unfit(f"more than {LIMITS['values']:,} values cannot pass at once")
         data = memoryview(HEADER.pack(len(data)) + data)
         while data:
             self._wait(self.write, writing=True)
             try:
-                data = data[os.write(self.write, data[:65536]) :]
+                data = data[os.write(self.write, data[: select.PIPE_BUF]) :]  # more could block
             except OSError:
                 raise Broken("the program ended") from None
 
@@ -178,8 +182,11 @@ class Peer:
         (length,) = HEADER.unpack(self._read(HEADER.size))
         if length > LIMITS["message"]:
             raise Broken("a message longer than any may be")
+        data = self._read(length)
+        if values_in(data) > LIMITS["values"]:
+            raise Broken("a message of more values than any may have")
         try:
-            message = json.loads(self._read(length))
+            message = json.loads(data)
         except (ValueError, RecursionError):
             raise Broken("a message that is no JSON") from None
         if not isinstance(message, dict):
@@ -298,6 +305,11 @@ class Peer:
         raise Broken("a value of no known form")
 
 
+def values_in(data):
+    """Return how many values a message holds at most, by the bytes that stand before one."""
+    return sum(map(data.count, (b",", b"[", b"{")))
+
+
 def _integer(value):
     if abs(value) < 2**53:
         return value
@@ -366,6 +378,11 @@ def _from_state(content):
     return generator
 
 
+def writable(text):
+    """Return a text that any file can hold: halves of letters, which JSON lets pass, are replaced."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def described(error):
     """What is told of an error: its name, those of its bases that Python has, and its text."""
     bases = [base.__name__ for base in type(error).__mro__ if base.__name__ in BUILTIN]
@@ -386,7 +403,7 @@ def described(error):
 def raised(data):
     """Return the exception that such a description stands for."""
     try:
-        name, text = str(data["name"])[:80], str(data["text"])[: LIMITS["text"]]
+        name, text = str(data["name"])[:80], writable(str(data["text"])[: LIMITS["text"]])
         base, failure = data["base"], data["failure"]
     except (KeyError, TypeError):
         return Broken("an error of no known form")

@@ -4,7 +4,9 @@ import csv
 import html
 import io
 
-from grading.gradebook import replace
+from grading.files import replace
+from grading.judge import called
+from grading.words import counted
 
 COLUMNS = ("student", "assignment", "marks", "of", "tests", "by_hand", "waiting", "state")
 PAGE = """\
@@ -15,7 +17,7 @@ table {{ border-collapse: collapse; width: 100%; }} td, th {{ text-align: left; 
 padding: .3em .8em .3em 0; border-bottom: 1px solid #ddd; }} td {{ overflow-wrap: anywhere; }}
 </style></head><body>
 <h1>{title}</h1>
-<p>{count} submissions, mean {mean} of {of} points. {waiting} have answers that wait for a mark by hand.</p>
+<p>{count}, mean {mean} of {of} points. {waiting} for a mark by hand.</p>
 {sections}
 </body></html>
 """
@@ -55,38 +57,49 @@ def write_marks(path, rows):
 
 
 def look(result):
-    """Return what of a submission wants a look: notes with what ran out of memory, and failed tests."""
-    full = [
-        f"{row['grade_id'] or 'an added cell'}: ran out of memory"
-        for row in result["cells"]
-        if row.get("error") and row["error"][0] == "MemoryError"
-    ]
+    """Return what of a submission wants a look: what was stopped, notes, and tests that failed.
+
+    What was stopped are pairs of a cell and a reason, tests that were not run among them.
+    """
+    stopped = [tuple(pair) for pair in result.get("stopped", ())]
+    for row in result["cells"]:
+        if row.get("error") and row["error"][0] == "MemoryError":
+            stopped.append((called(row), "ran out of memory"))
+        if row["kind"] == "test" and row["grade_id"] not in result["tests"]:
+            stopped.append((row["grade_id"], "was not run"))
     failed = [
-        f"{name}: {row['message']}" for name, row in result["tests"].items() if not row["passed"]
+        (name, row["message"])
+        for name, row in result["tests"].items()
+        if not row["passed"] and not row.get("stopped")
     ]
-    return [*result["notes"], *full], failed
+    return {"stopped": stopped, "notes": [(note,) for note in result["notes"]], "failed": failed}
 
 
 def write_report(path, plan, rows, findings, passed):
     """Write the page of what did not run and what wants a look."""
     mean = sum(row["marks"] for row in rows) / max(len(rows), 1)
     unread = [(row["student"], row["state"]) for row in rows if row["state"].startswith("not")]
-    notes = [(student, note) for student, (notes, _) in findings for note in notes]
-    failed = [(student, test) for student, (_, tests) in findings for test in tests]
-    waiting = [(row["student"], f"{row['waiting']} answers") for row in rows if row["waiting"]]
+    found = {
+        kind: [(student, *row) for student, kinds in findings for row in kinds[kind]]
+        for kind in ("stopped", "notes", "failed")
+    }
+    waiting = [
+        (row["student"], counted(row["waiting"], "answer")) for row in rows if row["waiting"]
+    ]
     sections = [
         _section("Could not be graded", unread),
-        _section("Stopped, or wants a look", notes),
+        _section("Stopped, and why", found["stopped"]),
+        _section("Wants a look", found["notes"]),
         _section("Waiting for marks by hand", waiting),
-        _section("Tests that failed", failed),
-        _section("Files passed over", [(name, "") for name in passed]),
+        _section("Tests that failed", found["failed"]),
+        _section("Files passed over", [(name,) for name in passed]),
     ]
     page = PAGE.format(
         title=html.escape(f"Grading of {plan['name']}"),
-        count=len(rows),
+        count=counted(len(rows), "submission"),
         mean=f"{mean:.1f}",
         of=plan["points"],
-        waiting=len(waiting),
+        waiting=counted(len(waiting), "waits", "wait"),
         sections="\n".join(filter(None, sections)),
     )
     replace(path, page)
@@ -95,7 +108,6 @@ def write_report(path, plan, rows, findings, passed):
 def _section(title, rows):
     if not rows:
         return ""
-    cells = (f"<tr><td>{html.escape(a)}</td><td>{html.escape(b[:600])}</td></tr>" for a, b in rows)
-    return (
-        f"<h2>{html.escape(title)} ({len(rows)})</h2>\n<table>\n" + "\n".join(cells) + "\n</table>"
-    )
+    cells = ("".join(f"<td>{html.escape(part[:600])}</td>" for part in row) for row in rows)
+    lines = "\n".join(f"<tr>{row}</tr>" for row in cells)
+    return f"<h2>{html.escape(title)} ({len(rows)})</h2>\n<table>\n{lines}\n</table>"

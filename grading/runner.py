@@ -45,20 +45,21 @@ class Page:
     def begin(self, quiet=False):
         """Start a clean page, which shows no result of a cell if `quiet`."""
         self.quiet = quiet
-        self.outputs, self.length, self.dropped = [], 0, 0
+        self.outputs, self.length = [], 0
+        self.dropped, self.omitted = 0, 0
 
     def text(self, name, text):
         """Add text of a stream."""
         kept = text[: max(TEXT - self.length, 0)]
-        self.dropped += len(text) - len(kept)
-        self.length += len(kept)
-        if not kept:
-            return
         last = self.outputs[-1] if self.outputs else {}
-        if last.get("kind") == "stream" and last["name"] == name:
+        if kept and last.get("kind") == "stream" and last["name"] == name:
             last["parts"].append(kept)
-        elif len(self.outputs) < OUTPUTS:
+        elif kept and len(self.outputs) < OUTPUTS:
             self.outputs.append({"kind": "stream", "name": name, "parts": [kept]})
+        else:
+            kept = ""
+        self.length += len(kept)
+        self.dropped += len(text) - len(kept)
 
     def show(self, data):
         """Add something displayed."""
@@ -70,16 +71,15 @@ class Page:
                 kept[kind] = value
         if kept and len(self.outputs) < OUTPUTS:
             self.outputs.append({"kind": "display", "data": kept})
+        else:
+            self.omitted += 1
 
     def end(self):
-        """Return what was shown."""
+        """Return what was shown, and how many characters and other outputs were not kept."""
         for output in self.outputs:
             if output["kind"] == "stream":
                 output["text"] = "".join(output.pop("parts"))
-        if self.dropped:
-            note = f"\n... {self.dropped} more characters were printed ...\n"
-            self.outputs.append({"kind": "stream", "name": "stdout", "text": note})
-        return self.outputs
+        return self.outputs, [self.dropped, self.omitted]
 
 
 def make_shell(page):
@@ -126,23 +126,40 @@ class Program:
         self.error = [name, str(value)[:2000], list(places(trace))[-8:]]
 
     def run(self, source, seconds):
-        """Run a cell; return what it showed and the error that ended it, or None."""
+        """Run a cell; return what it showed, the error that ended it or None, and what was cut."""
         self.page.begin(quiet=source.rstrip().endswith(";"))
         self.error = None
         sys.stdout, sys.stderr = Pen("stdout", self.page), Pen("stderr", self.page)
         with_limit(seconds, self.shell.run_cell, source, store_history=False)
-        with_limit(FIGURE_SECONDS, self._figures)
-        return [self.page.end(), self.error]
+        self.shell.last_execution_result = None  # else an error keeps all that its functions held
+        self._figures()
+        outputs, cut = self.page.end()
+        return [outputs, self.error, cut]
 
     def _figures(self):
+        """Show the open figures; one that cannot be drawn is an error of the cell, as any other."""
         pyplot = sys.modules.get("matplotlib.pyplot")
         if pyplot is None:
             return
-        for number in pyplot.get_fignums()[:FIGURES]:
+        from grading.remote import TimeLimit
+
+        numbers = pyplot.get_fignums()
+        self.page.omitted += len(numbers)
+        try:
+            with_limit(FIGURE_SECONDS, self._draw, pyplot, numbers[:FIGURES])
+        except TimeLimit:
+            pass
+        except Exception:
+            if self.error is None:
+                self._keep_error()
+        pyplot.close("all")
+
+    def _draw(self, pyplot, numbers):
+        for number in numbers:
             buffer = io.BytesIO()
             pyplot.figure(number).savefig(buffer, format="png", dpi=60)
+            self.page.omitted -= 1
             self.page.show({"image/png": buffer.getvalue()})
-        pyplot.close("all")
 
     def fetch(self, name):
         """Return a name's value, in a list, or an empty list where there is none."""

@@ -28,6 +28,10 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/fonts", "/e
 SYSTEM += ("/etc/alternatives",)
 START = 60.0  # seconds a process may take to begin, on a busy machine
 THREADS = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
+AS_ROOT = (
+    "WARNING: you are root, and so are students' programs to the kernel, shut in as they are. "
+    "Grade as an ordinary user (book/instructors.md says why)."
+)
 MISSING = """\
 Students' code must not run unguarded, and bubblewrap, the program that guards it, {why}.
   Debian, Ubuntu:  sudo apt install bubblewrap
@@ -48,6 +52,8 @@ class Limits:
     memory, disk : int
         MiB: of all its processes together, and of files written.
     processes : int
+    grace : float
+        Seconds beyond a limit of time after which the process that should have stopped is killed.
     """
 
     cell: float = 20.0
@@ -55,6 +61,7 @@ class Limits:
     memory: int = 1024
     disk: int = 64
     processes: int = 32
+    grace: float = 5.0
 
 
 class NoSandbox(RuntimeError):
@@ -62,14 +69,28 @@ class NoSandbox(RuntimeError):
 
 
 def check():
-    """Raise :class:`NoSandbox`, with what to do about it, unless bubblewrap works here."""
+    """Raise :class:`NoSandbox`, with what to do about it, unless bubblewrap works here.
+
+    Returns
+    -------
+    bool
+        Whether students' processes belong to the machine's root, as they do where root grades.
+    """
     if shutil.which("bwrap") is None:
         raise NoSandbox(MISSING.format(why="is not installed"))
     with filtered() as (words, ends):
-        command = [*frame(Limits(), (), words), "true"]
+        show = "print(open('/proc/self/uid_map').read())"
+        command = [*frame(Limits(), (), words), sys.executable, "-I", "-c", show]
         tried = subprocess.run(command, pass_fds=ends, capture_output=True, text=True)
     if tried.returncode:
         raise NoSandbox(MISSING.format(why=f"does not work here ({tried.stderr.strip()})"))
+    return is_root(tried.stdout, Path("/proc/self/uid_map").read_text("ascii"))
+
+
+def is_root(inside, outside):
+    """Whether the one user of a sandbox is root, by the ``uid_map`` of the sandbox and of what is outside."""
+    first = [row.split()[:2] for row in outside.splitlines()]
+    return inside.split()[1:2] == ["0"] and ["0", "0"] in first
 
 
 @contextlib.contextmanager
@@ -92,10 +113,10 @@ def frame(limits, private=(), more=()):
         *_newer_options(),
         *more,
         *"--cap-drop ALL --hostname book --uid 1000 --gid 1000".split(),
-        *_mounts(private),
+        *("--size", disk, "--tmpfs", "/work", "--dir", "/work/tmp"),
+        *_mounts(private),  # on top, were Python or the book in a folder of that name
         *"--proc /proc --ro-bind /proc/sys /proc/sys --dev /dev".split(),
         *("--size", str(2**20), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),
-        *("--size", disk, "--tmpfs", "/work", "--dir", "/work/tmp"),
         *"--remount-ro / --chdir /work".split(),
         *(
             word
@@ -206,6 +227,7 @@ class Sandbox:
         self.watch = Watch(self.process.pid, self.limits, self._stop)
         self.watch.start()
         self.ask("ready", START)
+        self.watch.begin()
 
     def _settings(self, read, write):
         box = "/box" if self.sandboxed else None
@@ -227,7 +249,8 @@ class Sandbox:
         if self.sandboxed:
             with filtered() as (words, more):
                 command = [*frame(self.limits, self.private, words), *command]
-                return subprocess.Popen(command, pass_fds=(*ends, *more), **null)
+                # /proc shows a student the environment that bubblewrap itself was started with
+                return subprocess.Popen(command, pass_fds=(*ends, *more), env={}, **null)
         self.folder = tempfile.mkdtemp(prefix="grading-")
         Path(self.folder, "tmp").mkdir()
         where = {"cwd": self.folder, "env": environment(self.folder)}
@@ -242,6 +265,13 @@ class Sandbox:
             self._stop(str(error) if isinstance(error, Stalled) else None)
             raise Broken(self.watch.reason or str(error)) from None
 
+    def settle(self):
+        """End what a cell left running, return how many processes; raise Broken above a limit."""
+        left = self.watch.settle()
+        if self.watch.reason:
+            raise Broken(self.watch.reason)
+        return left
+
     def _alive(self):
         if self.process.poll() is not None:
             raise Broken("the program ended")
@@ -251,6 +281,7 @@ class Sandbox:
         if reason and not self.watch.reason:
             self.watch.reason = reason
         self.watch.kill()
+        self.process.kill()  # the watch sees nothing where there is no /proc
 
     @property
     def over(self):
@@ -262,6 +293,7 @@ class Sandbox:
         if self.process is None:
             return
         self.watch.close()
+        self.process.kill()
         self.process.wait()
         self.peer.close()
         if self.folder:

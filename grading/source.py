@@ -11,6 +11,8 @@ from pathlib import Path
 
 import nbformat
 
+from grading.words import counted
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = "chapters"
 STUDENT = "student"  # the cell in which students write who they are
@@ -20,6 +22,7 @@ BY_HAND = (3, 6)
 FEWEST_BUGS = 3
 SOLUTION = ("### BEGIN SOLUTION", "### END SOLUTION")
 HIDDEN = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
+SOLUTION_LINE = re.compile(rf"^.*({'|'.join(SOLUTION)}).*\n?", re.MULTILINE)
 SETUP = "try:\n    import lstm_lib\nexcept ModuleNotFoundError:"
 HINT = re.compile(r"<summary>Hint (\d) of 3</summary>")
 KEYS = {"schema_version", "grade", "solution", "locked", "task", "grade_id", "points", "cell_type"}
@@ -65,6 +68,11 @@ class Source:
     def cell(self, grade_id):
         """Return the cell of that name."""
         return cell_of(self.notebook, grade_id)
+
+    def answers(self):
+        """Return what the source itself answers, in code and in words, by the names of the cells."""
+        cells = (cell for cell in self.notebook.cells if is_answer(cell) or is_by_hand(cell))
+        return {name_of(cell): SOLUTION_LINE.sub("", cell.source) for cell in cells}
 
 
 def sources(root=ROOT):
@@ -185,10 +193,11 @@ def _of_the_points(notebook, card):
     scored = [cell for cell in notebook.cells if has(cell, "grade")]
     total = sum(cell.metadata["nbgrader"].get("points", 0) for cell in scored)
     if total != card["points"]:
-        yield f"the cells give {total} points, the metadata say {card['points']}"
+        yield f"the cells give {counted(total, 'point')}, the metadata say {card['points']}"
     by_hand = sum(c.metadata["nbgrader"].get("points", 0) for c in scored if is_by_hand(c))
     if not BY_HAND[0] <= by_hand <= BY_HAND[1]:
-        yield f"{by_hand} points are given by hand, wanted are {BY_HAND[0]} to {BY_HAND[1]}"
+        given = counted(by_hand, "point is", "points are")
+        yield f"{given} given by hand, wanted are {BY_HAND[0]} to {BY_HAND[1]}"
 
 
 def _of_the_bugs(notebook, card):
@@ -196,7 +205,7 @@ def _of_the_bugs(notebook, card):
     points = {name_of(c): c.metadata["nbgrader"]["points"] for c in notebook.cells if is_test(c)}
     bugs = [(cell, bug) for cell, row in card["bugs"].items() for bug in row]
     if len(bugs) < FEWEST_BUGS:
-        yield f"{len(bugs)} wrong answers, wanted are {FEWEST_BUGS} or more"
+        yield f"{counted(len(bugs), 'wrong answer')}, wanted are {FEWEST_BUGS} or more"
     for cell, bug in bugs:
         if cell not in answers:
             yield f"a wrong answer for {cell!r}, which is no solution cell of code"

@@ -1,7 +1,8 @@
 """Counts, from outside, the processes and the memory of a sandbox, and kills it above its limits.
 
-The kernel's own limits hold for one process at a time, and its limit on processes not at all for root;
-so a thread looks at all processes below the sandbox's first one, twenty times a second.
+The kernel's own limits hold for one process at a time, and its limit on processes not at all for root.
+So all processes below the sandbox's first one are counted when a cell has ended, which decides the same
+way every time, and what it left running is ended; meanwhile a thread looks twenty times a second.
 """
 
 import ctypes
@@ -11,7 +12,10 @@ import sys
 import threading
 import time
 
+from grading.words import counted
+
 PAUSE = 0.05
+TRIES, SOON = 100, 0.01  # to end processes that may start others
 SPARE = 256  # MiB: Python with its libraries, before a student's first line
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of <linux/prctl.h>
 
@@ -39,16 +43,53 @@ class Watch(threading.Thread):
         self.first, self.limits, self.stop = first, limits, stop
         self.before = set(children(os.getpid())) - {first}
         self.reason = None
-        self.ended = threading.Event()
+        self.ended, self.turn = threading.Event(), threading.Lock()
+        self.own, self.spent, self.size = set(), set(), 0
 
     def run(self):
         while not self.ended.wait(PAUSE):
-            found = self.found()
-            memory = sum(map(resident, found)) / 2**20
-            if len(found) > self.limits.processes:
-                self.stop(f"started more than {self.limits.processes} processes")
-            elif memory > self.limits.memory + SPARE:
-                self.stop(f"used more than {self.limits.memory} MiB of memory")
+            with self.turn:
+                self._look()
+
+    def _look(self):
+        found = self.found()
+        memory = sum(map(resident, found)) / 2**20
+        if len(set(found) - self.spent) > self.limits.processes:
+            self.stop(f"started more than {counted(self.limits.processes, 'process', 'processes')}")
+        elif memory > self.limits.memory + SPARE:
+            self.stop(f"used more than {self.limits.memory} MiB of memory")
+
+    def begin(self):
+        """Take the processes that are there for the sandbox's own, and their size for its start."""
+        self.own = set(self.found())
+        self.size = sum(map(size, self.own))
+
+    def settle(self):
+        """Count the processes, end those that a cell left and return how many of them still ran.
+
+        Those that ended and that nobody waited for count as well, so it does not matter how long they
+        took; what was ended here is not counted again.
+        """
+        with self.turn:
+            self._look()
+            running = sum(map(runs, self._left()))
+            for _ in range(TRIES):
+                left = self._left()
+                if not left or self.reason:
+                    return running
+                for process in left:
+                    end(process, is_first=False)
+                self.spent |= {process for process in left if not runs(process)}
+                time.sleep(SOON)
+            self.stop("left processes that could not be ended")
+            return running
+
+    def _left(self):
+        return [process for process in self.found() if process not in self.own | self.spent]
+
+    def taken(self):
+        """Return the part of its memory that the sandbox's program has taken since it began."""
+        return (sum(map(size, self.own)) - self.size) / (self.limits.memory * 2**20)
 
     def found(self):
         """Return the numbers of the processes watched."""
@@ -57,13 +98,13 @@ class Watch(threading.Thread):
 
     def kill(self):
         """Kill all that is watched."""
-        for _ in range(100):
+        for _ in range(TRIES):
             found = self.found()
             for process in found:
                 end(process, is_first=process == self.first)
             if set(found) <= {self.first}:
                 return
-            time.sleep(0.01)
+            time.sleep(SOON)
 
     def close(self):
         """Kill all that is watched and stop watching."""
@@ -104,13 +145,31 @@ def children(process):
     return found
 
 
+def runs(process):
+    """Whether a process is there and has not ended."""
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (OSError, IndexError):
+        return False
+
+
+def size(process):
+    """Return the bytes of addresses that a process has taken, which its limit of memory counts."""
+    try:
+        with open(f"/proc/{process}/statm") as file:
+            return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
+        return 0
+
+
 def resident(process):
-    """Return the bytes of memory that a process holds, of shared ones its share."""
+    """Return the bytes of memory that a process holds, swapped out or not, of shared ones its share."""
     try:
         with open(f"/proc/{process}/smaps_rollup") as file:
-            for line in file:
-                if line.startswith("Pss:"):
-                    return int(line.split()[1]) * 1024
+            found = [line.split()[1] for line in file if line.startswith(("Pss:", "SwapPss:"))]
+        if found:
+            return sum(map(int, found)) * 1024
     except OSError:
         pass
     try:

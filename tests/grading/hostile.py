@@ -15,6 +15,29 @@ for _ in range(64):
         time.sleep(5)
         os._exit(0)
 time.sleep(3)"""
+LEAVES_MANY = """\
+import os, time
+for _ in range(24):
+    if os.fork() == 0:
+        time.sleep(9)
+        os._exit(0)"""
+KEEPS = """\
+kept = []
+try:
+    while len(kept) < 40:
+        kept.append(np.ones(5 * 2**17))
+except MemoryError:
+    print("FULL")"""
+WANTS = {
+    "mean": "def mean_of(f, n):\n    room = np.ones(2**21)\n    return sum(f(k) for k in range(n)) / n",
+    "guess": "guess = int(np.ones(5 * 2**20)[0]) * len(STUDENT)",
+}
+HOARDS = """\
+kept = []
+def mean_of(f, n):
+    kept.append(np.ones(60 * 2**17))
+    return sum(f(k) for k in range(n)) / n"""
+FIGURE = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('$a_{$')"
 MEMORY = """\
 kept = []
 for step in range(10):
@@ -62,6 +85,12 @@ for place, folders, names in os.walk("/"):
     for name in names:
         if name in ("assignment.ipynb", "00-small.ipynb", "gradebook.db", "marks.py"):
             print("SAW", place, name)
+for number in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        with open(f"/proc/{number}/environ") as file:
+            print([line.partition("=")[0] for line in file.read().split("\\0")])
+    except OSError as error:
+        print(error)
 print(os.environ)"""
 NETWORK = """\
 import socket
@@ -145,7 +174,17 @@ HOSTILE = {
         "stopped after",
     ),
     "forks": ({}, FORKS, FULL, "started more than 16 processes"),
-    "memory": ({}, MEMORY, FULL, None),
+    "leaves many": ({}, LEAVES_MANY, FULL, "an added cell: started more than 16 processes"),
+    "leaves many in an answer": (
+        {"double": LEAVES_MANY + "\ndef double(x):\n    return 2 * x"},
+        None,
+        FULL - 7,
+        "double: started more than 16 processes",
+    ),
+    "keeps memory": (WANTS, KEEPS, FULL, "of 150 MiB of memory"),
+    "hoards in calls": ({**WANTS, "mean": HOARDS}, None, FULL, None),
+    "cannot be drawn": ({}, FIGURE, FULL, None),
+    "memory": ({}, MEMORY, FULL, "an added cell: ran out of memory"),
     "memory of many": ({}, MEMORY_OF_MANY, FULL, "used more than 150 MiB"),
     "disk": ({}, DISK, FULL, None),
     "memory elsewhere": ({}, ELSEWHERE, FULL, None),
@@ -156,7 +195,7 @@ HOSTILE = {
     "garbage": ({}, GARBAGE, FULL, "a message"),
     "forged": (WRONG, FORGED, 2, "test-double"),
     "deletes": ({}, DELETE, FULL, None),
-    "leaves a process": ({}, LEAVES, FULL, None),
+    "leaves a process": ({}, LEAVES, FULL, "an added cell: left 1 process running"),
     "exits": ({}, "import sys\nsys.exit(0)", FULL, None),
     "exits hard": ({}, "import os\nos._exit(0)", FULL, "the program ended"),
     "kills its parent": (
@@ -166,7 +205,18 @@ HOSTILE = {
         None,
     ),
     "kills itself": ({}, "import os, signal\nos.kill(os.getpid(), 9)", FULL, "the program ended"),
-    "prints": ({}, "for _ in range(20):\n    print('x' * 2**20)", FULL, None),
+    "prints": (
+        {},
+        "for _ in range(20):\n    print('x' * 2**20)",
+        FULL,
+        "an added cell: 20,931,540 more characters were printed and left out",
+    ),
+    "half a letter": (
+        {"mean": "def mean_of(f, n):\n    raise ValueError('\\ud83d')"},
+        None,
+        FULL - 3,
+        "ValueError: ?",
+    ),
     "pickles": ({"mean": PICKLE}, None, FULL - 3, "type Bomb cannot be checked"),
     "returns much": (
         {"mean": "def mean_of(f, n):\n    return np.ones(5 * 2**20)"},

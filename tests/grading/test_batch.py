@@ -1,6 +1,7 @@
 """A batch as an instructor runs it: interrupted, taken up again, with marks by hand, without a sandbox."""
 
 import csv
+import dataclasses
 import json
 import os
 import signal
@@ -18,19 +19,17 @@ pytest.importorskip("nbgrader", reason="requirements-instructor.txt is not insta
 from nbgrader.api import Gradebook
 
 from benchmarks.grading import hand_in as hand_in_class
-from grading import __main__ as command
 from grading import gradebook as books
-from grading import sandbox as boxes
+from grading.feedback import page
 from grading.gradebook import Book, notebook_of
 from grading.judge import blank
 from grading.marks import Batch
 from grading.plan import plan
-from grading.report import look
-from grading.sandbox import Limits, NoSandbox
+from grading.sandbox import Limits
 from tests.grading.sources import store, tiny
 from tests.grading.synthetic import FULL, NAME, hand_in, submission
 
-LIMITS = Limits(cell=6.0, notebook=60.0, memory=300, disk=16)
+LIMITS = Limits(cell=6.0, notebook=60.0, memory=300, disk=16, grace=2.0)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -103,23 +102,12 @@ def test_what_an_instructor_opens_has_model_answers_and_nothing_to_run(small):
     svg = {"kind": "display", "data": {"text/plain": "a picture", "image/svg+xml": "<svg/>"}}
     cells[3]["outputs"] = [svg]
     result = {**blank(made), "cells": cells}
-    text = nbformat.writes(notebook_of(made, result, hidden=True))
+    text = nbformat.writes(notebook_of(made, result))
     assert "<script" not in text and "<img" not in text and "svg" not in text and "1 < 2" in text
     assert "Because it is so." in text and "np.arange(3.0)" in text and "BEGIN SOLUTION" not in text
-    text = nbformat.writes(notebook_of(made, result, hidden=False))
+    text = page(made, "ann", result, [], {})
     assert "Because it is so." not in text and "np.arange(3.0)" not in text and "svg" in text
-
-
-def test_what_ran_out_of_memory_is_named(small):
-    result = blank(plan(small))
-    result["cells"] = [
-        {"grade_id": None, "error": ["MemoryError", "", []]},
-        {"grade_id": "double", "error": ["MemoryError", "", []]},
-        {"grade_id": "mean", "error": ["ValueError", "", []]},
-        {"grade_id": "guess", "error": None},
-    ]
-    notes = ["an added cell: ran out of memory", "double: ran out of memory"]
-    assert look(result) == (notes, [])
+    assert "<script" not in text and "<img src=x" not in text and "1 &lt; 2" in text
 
 
 def test_a_generated_class_writes_its_own_names(small, tmp_path):
@@ -186,10 +174,10 @@ def test_a_failure_while_a_submission_is_written_leaves_nothing_of_it(small, tmp
         original = books.Save.preprocess_cell
         monkeypatch.setattr(books.Save, "preprocess_cell", fail)
         with pytest.raises(OSError):
-            book.record(made, "ann", "digest", notebook_of(made, result, hidden=True))
+            book.record(made, "ann", "digest", notebook_of(made, result))
         monkeypatch.undo()
         assert book.recorded(NAME) == {} and book.gradebook.students == []
-        book.record(made, "ann", "digest", notebook_of(made, result, hidden=True))
+        book.record(made, "ann", "digest", notebook_of(made, result))
         assert [row["score"] for row in book.grades(made, "ann")].count(4.0) == 1
     with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as book:
         assert book.find_submission(NAME, "ann").score == 4.0
@@ -201,34 +189,8 @@ def test_grading_without_a_sandbox_keeps_the_limits_and_warns(small, tmp_path):
     hand_in(tmp_path / "in", "stays", submission(small, "stays", None, stays))
     forks = "import os, time\nfor _ in range(40):\n    if not os.fork():\n        time.sleep(5)\n        os._exit(0)\ntime.sleep(5)"
     hand_in(tmp_path / "in", "forks", submission(small, "forks", None, forks))
-    few = Limits(cell=6.0, notebook=60.0, memory=300, disk=16, processes=16)
+    few = dataclasses.replace(LIMITS, processes=16)
     found = graded(small, tmp_path, sandboxed=False, limits=few)
     assert [row["tests"] for row in found.values()] == [f"{FULL}.0"] * 3
     report = (tmp_path / "out" / f"{NAME}.html").read_text("utf-8")
     assert "still running" in report and "more than 16 processes" in report
-
-
-@pytest.mark.parametrize("why", ["is not installed", "does not work here"])
-def test_without_bubblewrap_grading_is_refused_and_says_what_to_do(
-    why, tmp_path, monkeypatch, capsys
-):
-    program = None if "installed" in why else "/bin/false"
-    monkeypatch.setattr(boxes.shutil, "which", lambda name: program)
-    with pytest.raises(NoSandbox, match=why):
-        boxes.check()
-    source = store(tiny(), tmp_path / "chapters")
-    line = ["grade", str(tmp_path), str(tmp_path / "out"), "--source", str(source)]
-    assert command.main(line) == 1
-    said = capsys.readouterr().err
-    assert "apt install bubblewrap" in said and "--no-sandbox" in said
-    assert not (tmp_path / "out").exists()
-
-
-def test_private_folders_within_shown_ones_are_covered(tmp_path, monkeypatch):
-    monkeypatch.setattr(boxes, "SYSTEM", (str(tmp_path),))
-    inner = tmp_path / "course" / "in"
-    words = boxes._mounts([inner])
-    assert words.index(str(inner)) > words.index(str(tmp_path))
-    assert words[words.index(str(inner)) - 1] == "--tmpfs"
-    assert words[words.index(str(inner)) - 3] == "--size"
-    assert "--remount-ro" in words

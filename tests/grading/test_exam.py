@@ -5,7 +5,7 @@ import re
 import pytest
 
 from grading import __main__ as command
-from grading.exam import BANK, draw, read_bank, write
+from grading.exam import BANK, draw, printed, read_bank, write
 from grading.source import ROOT, SourceError, sources
 
 QUESTION = "## {} ({} points)\n\nWhat is {}?\n\n### Answer\n\nIt is.\n\n| points | for |\n|---|---|\n| {} | it |\n\n"
@@ -76,10 +76,19 @@ def test_the_paper_keeps_the_answers_back(bank, tmp_path):
     assert "9 points" in paper.read_text()
 
 
+def test_a_page_to_print_has_its_formulas_drawn(tmp_path):
+    questions = read_bank()["04-lstm-cell"]
+    page = printed(write(questions, tmp_path)[1]).read_text("utf8")
+    assert page.count("<table>") >= len(questions)
+    assert "<math" in page and "$" not in page and "\\" not in page
+
+
 def test_the_command(tmp_path, capsys):
     asked = ["exam", str(tmp_path / "out"), "--chapters", "04", "--points", "10", "--seed", "2"]
     assert command.main(asked) == 0
     assert "key.md" in capsys.readouterr().out
+    assert "<table>" in (tmp_path / "out" / "key.html").read_text("utf8")
+    assert "Answer" not in (tmp_path / "out" / "paper.html").read_text("utf8")
     assert command.main([*asked[:-4], "--points", "999"]) == 1
     assert "no choice gives 999" in capsys.readouterr().err
 

@@ -15,11 +15,13 @@ pytest.importorskip("nbgrader", reason="requirements-instructor.txt is not insta
 
 from grading.marks import Batch
 from grading.plan import plan
+from grading.report import look
 from grading.sandbox import Limits, environment
 from tests.grading.hostile import HOSTILE
 from tests.grading.synthetic import FULL, NAME, as_colab_saves, hand_in, submission
 
-LIMITS = Limits(cell=8.0, notebook=90.0, memory=150, disk=16, processes=16)
+LIMITS = Limits(cell=8.0, notebook=90.0, memory=150, disk=16, processes=16, grace=2.0)
+WORKERS = 4  # on two cores: much of what is graded here only sleeps
 ROOT = Path(__file__).resolve().parents[2]
 NESTED = "[" * 100_000
 FILES = {
@@ -80,7 +82,7 @@ def grade(base, small):
         (folder / "link" / f"{NAME}.ipynb").symlink_to(secret)
         (folder / "notes.txt").write_text("not a student")
         changed(folder, small)
-        Batch(small, folder, out, LIMITS, 2, True).run()
+        Batch(small, folder, out, LIMITS, WORKERS, True).run()
         with contextlib.suppress(BlockingIOError):
             server.accept()
             (base / "reached").touch()
@@ -121,12 +123,8 @@ def shown(out, student):
 
 
 def said(out, student):
-    """Return notes and failures of a submission."""
-    found = result(out, student)
-    failed = [
-        f"{name}: {row['message']}" for name, row in found["tests"].items() if not row["passed"]
-    ]
-    return "\n".join([*found["notes"], *failed])
+    """Return what the report says of a submission."""
+    return "\n".join(": ".join(row) for rows in look(result(out, student)).values() for row in rows)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -164,6 +162,24 @@ def test_what_editors_change_costs_nothing(batch):
         assert float(rows[name]["tests"]) == FULL, said(batch[1], name)
     assert float(rows["points changed"]["tests"]) == FULL - 3
     assert {row["of"] for row in rows.values()} == {"12"}
+
+
+def test_the_report_says_what_was_stopped_and_why(batch):
+    page = (batch[1] / f"{NAME}.html").read_text("utf-8")
+    stopped, failed = (page.split(f"<h2>{title}")[1] for title in ("Stopped", "Tests that failed"))
+    stopped, failed = (part.split("</table>")[0] for part in (stopped, failed))
+    for student, cell, reason in (
+        ("loops in a function", "test-mean", "stopped after"),
+        ("leaves many in an answer", "double", "started more than 16 processes"),
+    ):
+        row = f"<td>{student}</td><td>{cell}</td><td>{reason}"
+        assert row in stopped and row not in failed
+    assert "<td>returns much</td><td>test-mean</td>" in failed
+
+
+def test_a_figure_that_cannot_be_drawn_is_an_error_as_any_other(batch):
+    cell = next(c for c in result(batch[1], "cannot be drawn")["cells"] if c["kind"] == "extra")
+    assert cell["error"][0] == "ValueError"
 
 
 def test_nothing_private_is_seen(batch):

@@ -10,7 +10,7 @@ import pytest
 from nbgrader import utils
 
 from grading import __main__ as command
-from grading.release import release, release_all, text_of
+from grading.release import FOLDED, release, release_all, text_of
 from grading.source import HIDDEN, RELEASE, SOLUTION, cell_of, is_by_hand, is_test, read, sources
 from tests.grading.sources import store, tiny
 
@@ -75,6 +75,16 @@ def test_tests_are_locked_and_summed(source):
     cell = cell_of(release(source), "test-double")
     assert cell.metadata["editable"] is False and cell.metadata["deletable"] is False
     assert cell.metadata["nbgrader"]["checksum"] == utils.compute_checksum(cell)
+
+
+def test_checks_alone_are_folded_on_the_page(source):
+    folded = {
+        cell.metadata["nbgrader"]["grade_id"]
+        for cell in release(source).cells
+        if cell.metadata.get("mystnb") == FOLDED["mystnb"]
+    }
+    assert folded == {name for name in folded if name.startswith("test-")} != set()
+    assert "tags" not in cell_of(release(source), "double").metadata
 
 
 def test_the_source_itself_is_untouched_and_the_release_always_the_same(source):

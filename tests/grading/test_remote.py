@@ -1,10 +1,12 @@
 """What passes between the grading process and a student's: it comes back equal, or not at all."""
 
+import fcntl
 import json
 import os
 import pickle
 import struct
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from grading.remote import LIMITS, Broken, Failure, Peer, Stalled, Unfit
+from grading.remote import LIMITS, Broken, Failure, Peer, Stalled, Unfit, raised
 
 PLAIN = st.recursive(
     st.none()
@@ -235,6 +237,21 @@ def test_broken_messages_are_told_from_answers(sent):
     os.close(other)
 
 
+def test_a_message_of_many_small_values_is_neither_sent_nor_read(monkeypatch):
+    monkeypatch.setitem(LIMITS, "values", 20)
+    (read, write), (other, mine) = os.pipe(), os.pipe()
+    peer = Peer(read, mine)
+    with pytest.raises(Unfit, match="more than 20 values cannot pass"):
+        peer.request("fetch", name=[0] * 30)
+    data = json.dumps({"n": 2, "value": [[]] * 30}).encode()
+    os.write(write, struct.pack(">I", len(data)) + data)
+    with pytest.raises(Broken, match="more values than any may have"):
+        peer.request("fetch", name="x")
+    peer.close()
+    os.close(other)
+    os.close(write)
+
+
 def test_silence_ends():
     (read, write), (other, mine) = os.pipe(), os.pipe()
     peer = Peer(read, mine)
@@ -244,3 +261,21 @@ def test_silence_ends():
     peer.close()
     os.close(other)
     os.close(write)
+
+
+def test_who_reads_a_little_and_then_nothing_stops_nobody():
+    (read, write), (other, mine) = os.pipe(), os.pipe()
+    os.write(mine, bytes(fcntl.fcntl(mine, fcntl.F_GETPIPE_SZ)))
+    os.read(other, 8192)
+    peer = Peer(read, mine)
+    peer.deadline = time.monotonic() + 0.2
+    with pytest.raises(Stalled):
+        peer.request("run", source="x" * 200_000)
+    peer.close()
+    os.close(other)
+    os.close(write)
+
+
+def test_the_text_of_an_error_can_be_written_to_a_file():
+    told = json.loads('{"name": "E", "base": "ValueError", "failure": null, "text": "a\\ud83d"}')
+    assert str(raised(told)) == str(raised({**told, "failure": "Unfit"})) == "a?"

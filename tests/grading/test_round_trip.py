@@ -1,20 +1,20 @@
 """Every assignment as a class hands it in: solved, untouched, through Colab, and with plausible mistakes."""
 
 import json
-import re
 
 import pytest
 
 pytest.importorskip("nbgrader", reason="requirements-instructor.txt is not installed")
 
+from grading import pool
 from grading.marks import Batch
 from grading.release import release
 from grading.sandbox import Limits
-from grading.source import SOLUTION, is_answer, is_by_hand, is_test, name_of, read, sources
+from grading.source import is_test, name_of, read, sources
+from tests.grading import shortcuts
 from tests.grading.synthetic import as_colab_saves
 
 SOURCES = [read(path) for path in sources()]
-MARKS = re.compile(rf"^.*({'|'.join(SOLUTION)}).*\n?", re.MULTILINE)
 
 
 def answered(source, answers):
@@ -23,12 +23,6 @@ def answered(source, answers):
     for cell in notebook.cells:
         cell.source = answers.get(name_of(cell), cell.source)
     return notebook
-
-
-def right_answers(source):
-    """What the source itself answers, also in words."""
-    cells = (cell for cell in source.notebook.cells if is_answer(cell) or is_by_hand(cell))
-    return {name_of(cell): MARKS.sub("", cell.source) for cell in cells}
 
 
 def hand_in(folder, student, notebook):
@@ -41,32 +35,55 @@ def hand_in(folder, student, notebook):
     path.write_text(json.dumps(notebook), "utf8")
 
 
+def marks(source, base):
+    """Grade what lies in a folder; return of each student what the lost tests say, and the rows of the marks."""
+    batch = Batch(source, base / "in", base / "out", Limits(), 1, True)
+    rows = {row["student"]: row for row in batch.run()}
+    return {student: lost_tests(batch, student) for student in rows}, rows
+
+
 def lost_tests(batch, student):
-    """The tests that a submission failed."""
+    """The tests that a submission failed, with what they say."""
     path = batch.out / "runs" / batch.source.name / f"{student}.json"
     tests = json.loads(path.read_text("utf8"))["result"]["tests"]
-    return {name for name, row in tests.items() if not row["passed"]}
+    return {name: row["message"] for name, row in tests.items() if not row["passed"]}
+
+
+def points(source):
+    """The points of the tests by name."""
+    return {
+        name_of(c): c.metadata["nbgrader"]["points"] for c in source.notebook.cells if is_test(c)
+    }
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
-def test_marks_are_what_they_should_be(sandbox, source, tmp_path):
-    points = {
-        name_of(c): c.metadata["nbgrader"]["points"] for c in source.notebook.cells if is_test(c)
-    }
-    right = right_answers(source)
-    wanted = {"solved": set(), "colab": set(), "untouched": set(points)}
-    hand_in(tmp_path / "in", "solved", answered(source, right))
-    hand_in(tmp_path / "in", "colab", as_colab_saves(answered(source, right)))
+def test_the_solution_earns_all_and_the_untouched_release_nothing(sandbox, source, tmp_path):
+    right, total = answered(source, source.answers()), sum(points(source).values())
+    hand_in(tmp_path / "in", "solved", right)
+    hand_in(tmp_path / "in", "colab", as_colab_saves(right))
     hand_in(tmp_path / "in", "untouched", release(source))
-    for number, bug in enumerate(source.bugs):
-        wanted[f"bug-{number}"] = set(bug.loses)
-        wrong = answered(source, {**right, bug.cell: bug.source})
-        hand_in(tmp_path / "in", f"bug-{number}", wrong)
-    batch = Batch(source, tmp_path / "in", tmp_path / "out", Limits(), 1, True)
-    rows = {row["student"]: row for row in batch.run()}
-    lost = {student: lost_tests(batch, student) for student in wanted}
-    assert lost == wanted, {f"bug-{n}": bug.name for n, bug in enumerate(source.bugs)}
-    for student, tests in wanted.items():
-        left = sum(points.values()) - sum(points[name] for name in tests)
-        assert rows[student]["tests"] == left, student
+    lost, rows = marks(source, tmp_path)
+    assert lost["solved"] == lost["colab"] == {} and set(lost["untouched"]) == set(points(source))
+    said = lost["untouched"].values()
+    assert not [message for message in said if "NameError" in message], said
+    assert rows["solved"]["tests"] == rows["colab"]["tests"] == total
     assert rows["solved"]["waiting"] >= 1 and rows["untouched"]["marks"] == 0
+    assert (tmp_path / "out" / "feedback" / "solved" / f"{source.name}.html").exists()
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_wrong_answers_lose_exactly_what_they_should(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(pool.judge, "main", shortcuts.main)
+    wanted, names = {}, {}
+    for number, bug in enumerate(source.bugs):
+        student = f"bug-{number}"
+        wanted[student], names[student] = set(bug.loses), bug.name
+        wrong = answered(source, {**source.answers(), bug.cell: bug.source})
+        hand_in(tmp_path / "in", student, wrong)
+    lost, rows = marks(source, tmp_path)
+    assert {student: set(tests) for student, tests in lost.items()} == wanted, names
+    left = {
+        student: sum(points(source)[test] for test in set(points(source)) - tests)
+        for student, tests in wanted.items()
+    }
+    assert {student: row["tests"] for student, row in rows.items()} == left

@@ -67,7 +67,7 @@ def change(notebook, fault):
         ("card", r"lack \['minutes'\]"),
         ("name", "is called '02-other' and stands in '01-tiny'"),
         ("points", "the cells give 8 points, the metadata say 20"),
-        ("by hand", "1 points are given by hand, wanted are 3 to 6"),
+        ("by hand", "1 point is given by hand, wanted are 3 to 6"),
         ("same ids", "grade_ids must be there and differ"),
         ("schema", "sign: nbgrader's metadata of schema 3"),
         ("no solution", "double: lacks the lines"),

@@ -28,11 +28,21 @@ def run(command, folder):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
-def nbval(folder, name):
-    """Run nbval as `make test` does, on one notebook of a folder with the root conftest."""
+def nbval(folder):
+    """Run nbval as `make test` does on a folder's notebooks with the root conftest.
+
+    Returns the numbers of the cells that failed, by notebook, and all that was printed.
+    """
     shutil.copy(ROOT / "conftest.py", folder)
-    options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=60", "-q"]
-    return run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, name], folder)
+    options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=60", "-q", "-rf"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, "."]
+    printed = run(command, folder).stdout
+    failed = {path.stem: set() for path in folder.glob("*.ipynb")}
+    for name, cell in re.findall(r"^FAILED (\w+)\.ipynb::Cell (\d+)", printed, re.MULTILINE):
+        failed[name].add(int(cell))
+    ran = re.search(r"\d+ (passed|failed)", printed)
+    assert ran and "error" not in printed.splitlines()[-1], printed
+    return failed, printed
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +57,8 @@ def tiny(tmp_path_factory):
     return folder / "tiny.ipynb"
 
 
-def altered(path, folder, old, new):
-    """Copy a notebook with one piece of its stored outputs replaced; the piece must be there once."""
+def altered(path, copy, old, new):
+    """Store a copy with one piece of the stored outputs replaced; the piece must be there once."""
     notebook = nbformat.read(path, as_version=4)
     hits = 0
     for cell in notebook.cells:
@@ -61,39 +71,30 @@ def altered(path, folder, old, new):
                     hits += data.count(old)
                     output.data[kind] = data.replace(old, new)
     assert hits == 1, f"{old!r} stands {hits} times in the stored outputs"
-    copy = folder / path.name
     nbformat.write(notebook, copy)
-    return copy
 
 
-def test_an_untouched_notebook_passes(tiny, tmp_path):
-    shutil.copy(tiny, tmp_path)
-    result = nbval(tmp_path, tiny.name)
-    assert result.returncode == 0, result.stdout
+ALTERED = {
+    "number": ("0.3333", "0.3433", {1}),
+    "word": ("loss", "Loss", {1}),
+    "bound": ("<= 0.4", "<= 0.5", {2}),
+    "baseline": ("a half", "a quarter", {2}),
+    "measured": ("0.333 (measured)", "0.321 (measured)", set()),
+}
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [("0.3333", "0.3433"), ("loss", "Loss"), ("<= 0.4", "<= 0.5"), ("a half", "a quarter")],
-    ids=["number", "word", "bound", "baseline"],
-)
-def test_one_altered_output_is_red(tiny, tmp_path, old, new):
-    altered(tiny, tmp_path, old, new)
-    result = nbval(tmp_path, tiny.name)
-    assert result.returncode == 1 and "1 failed" in result.stdout, result.stdout
-
-
-def test_a_measured_number_alone_may_differ(tiny, tmp_path):
-    altered(tiny, tmp_path, "0.333 (measured)", "0.321 (measured)")
-    assert nbval(tmp_path, tiny.name).returncode == 0
-
-
-def test_a_claim_that_no_longer_holds_is_red(tiny, tmp_path):
+def test_what_was_altered_is_red_and_nothing_else(tiny, tmp_path):
+    """A printed number, a word, a bound, a baseline, a claim that no longer holds; a measured number may differ."""
+    shutil.copy(tiny, tmp_path / "untouched.ipynb")
+    for name, (old, new, _) in ALTERED.items():
+        altered(tiny, tmp_path / f"{name}.ipynb", old, new)
     notebook = nbformat.read(tiny, as_version=4)
     notebook.cells[-1].source = TINY[-1].replace("1 / 3", "2 / 3")
-    nbformat.write(notebook, tmp_path / tiny.name)
-    result = nbval(tmp_path, tiny.name)
-    assert result.returncode == 1 and "does not hold" in result.stdout
+    nbformat.write(notebook, tmp_path / "claim.ipynb")
+    failed, printed = nbval(tmp_path)
+    wanted = {name: cells for name, (_, _, cells) in ALTERED.items()}
+    assert failed == {**wanted, "untouched": set(), "claim": {2}}, printed
+    assert "does not hold" in printed
 
 
 def test_one_altered_number_of_a_real_notebook_is_red(tmp_path):
@@ -106,35 +107,33 @@ def test_one_altered_number_of_a_real_notebook_is_red(tmp_path):
         if numbers:
             break
     notebook.cells = notebook.cells[: position + 1]
-    short = tmp_path / "short" / path.name
-    short.parent.mkdir()
+    short = tmp_path / "short.ipynb"
     nbformat.write(notebook, short)
-    assert nbval(short.parent, path.name).returncode == 0
     digit = numbers[0][-3]
     other = numbers[0][:-3] + str((int(digit) + 5) % 10) + numbers[0][-2:]
-    altered(short, tmp_path, numbers[0], other)
-    assert nbval(tmp_path, path.name).returncode == 1
+    altered(short, tmp_path / "other.ipynb", numbers[0], other)
+    failed, printed = nbval(tmp_path)
+    assert failed["short"] == set() and len(failed["other"]) == 1, printed
 
 
 FAULTS = [
-    ("equations.py", "c_next = f * c + i * g", "c_next = f * c - i * g", "equations"),
+    ("equations.py", "c_next = f * c + i * g", "c_next = f * c - i * g", "equality"),
     ("equations.py", "da_f = dc * c * f * (1 - f)", "da_f = -dc * c * f * (1 - f)", "gradients"),
-    ("kernels/lstm.py", "add(ig, fc, c)", "np.subtract(fc, ig, c)", "kernel"),
-    ("kernels/lstm.py", "multiply(dh, by_o, da_o)", "multiply(-dh, by_o, da_o)", "backward"),
+    ("kernels/lstm.py", "add(ig, fc, c)", "np.subtract(fc, ig, c)", "equality"),
+    ("kernels/lstm.py", "multiply(dh, by_o, da_o)", "multiply(-dh, by_o, da_o)", "gradients"),
 ]
 
 
-@pytest.mark.parametrize(("file", "right", "wrong", "_"), FAULTS, ids=[f[-1] for f in FAULTS])
-def test_the_wrong_sign_of_one_gate_is_red(file, right, wrong, _, tmp_path):
+@pytest.mark.parametrize(("file", "right", "wrong", "proof"), FAULTS)
+def test_the_wrong_sign_of_one_gate_is_red(file, right, wrong, proof, tmp_path):
     for part in ("lstm_lib", "tests"):
-        ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / part, tmp_path / part, ignore=ignore)
+        shutil.copytree(ROOT / part, tmp_path / part)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    proofs = ["tests/test_equality.py", "tests/test_gradients.py"]
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *proofs]
+    command = [sys.executable, "-m", "pytest", "-q", "-x"]
+    command += ["-p", "no:cacheprovider", "-p", "no:nbval"]
     source = tmp_path / "lstm_lib" / file
     text = source.read_text("utf8")
     assert text.count(right) == 1
     source.write_text(text.replace(right, wrong), "utf8")
-    result = run(command, tmp_path)
+    result = run([*command, f"tests/test_{proof}.py"], tmp_path)
     assert result.returncode == 1 and "1 failed" in result.stdout, result.stdout
