@@ -1,13 +1,12 @@
 """``python -m slides``: one file of slides for each chapter, made from its page, notebooks and figures."""
 
 import argparse
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 import yaml
 
+from grading.files import replace
 from slides.chapter import ROOT, chapters, deck
 from slides.page import page
 
@@ -19,19 +18,6 @@ def notebooks_of(folder):
     mine = next(e for e in entries if e["file"] == f"chapters/{folder.name}/index")
     files = (ROOT / f"{section['file']}.ipynb" for section in mine.get("sections", ()))
     return [path for path in files if path.exists() and path.stem != "exercises"]
-
-
-def store(path, text):
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf8") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def main(arguments=None):
@@ -54,7 +40,7 @@ def main(arguments=None):
     for folder in chosen:
         stacks = [stack for stack in deck(folder, notebooks_of(folder)) if stack]
         path = options.out / f"{folder.name}.html"
-        store(path, page(stacks))
+        replace(path, page(stacks))
         print(f"{path}: {sum(map(len, stacks))} slides, {path.stat().st_size / 2**20:.1f} MB")
     return 0
 

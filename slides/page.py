@@ -4,43 +4,32 @@ import base64
 import html
 import importlib.util
 import re
+from itertools import groupby
 from pathlib import Path
 
-from latex2mathml.converter import convert
-from markdown_it import MarkdownIt
-from mdit_py_plugins.dollarmath import dollarmath_plugin
+from grading.prose import formula, markdown
 
 STYLE = Path(__file__).with_name("slides.css")
+SHORT = {"bleu", "cpu", "dna", "gpu", "gru", "lstm", "mlp", "rnn", "rouge", "tf"}
 PAGE = """\
 <!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>{reveal_css}</style><style>{style}</style></head>
-<body><div class="reveal"><div class="slides">
+<body><div class="deck reveal"><div class="slides">
 {slides}
 </div></div>
 <script>{reveal}</script><script>{notes}</script>
-<script>Reveal.initialize({{hash: true, slideNumber: "c/t", width: 1120, height: 700, margin: 0.06,
-transition: "none", plugins: [RevealNotes]}});</script>
+<script>
+if (matchMedia("(max-width: 600px)").matches) document.querySelector(".deck").classList.remove("reveal");
+else Reveal.initialize({{hash: true, slideNumber: "c/t", width: 1120, height: 700, margin: 0.06, center: false,
+transition: "none", plugins: [RevealNotes]}});
+</script>
 </body></html>
 """
 
 
-def formula(tex, display):
-    """TeX as MathML, which browsers draw by themselves."""
-    tex = re.sub(r"\\begin\{aligned\}(.*?)\\end\{aligned\}", as_array, tex, flags=re.DOTALL)
-    return convert(tex, display="block" if display else "inline")
-
-
-def as_array(found):
-    """Aligned lines as an array, which the converter knows: columns right and left by turns."""
-    lines = found.group(1)
-    columns = 1 + max(line.count("&") for line in lines.split("\\\\"))
-    return rf"\begin{{array}}{{{('rl' * columns)[:columns]}}}{lines}\end{{array}}"
-
-
-MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
-MARKDOWN.use(dollarmath_plugin, renderer=lambda tex, options: formula(tex, options["display_mode"]))
+MARKDOWN = markdown()
 
 
 def page(stacks):
@@ -75,24 +64,48 @@ def stack(slides):
 
 def slide(one):
     """One slide with its notes."""
-    words = sum(len(content.split()) for kind, content in one.parts if kind == "text")
-    kind = "long" if words > 45 else "short"
+    kinds = [kind for kind, _ in one.parts]
+    look = "opening" if "question" in kinds else "claims" if set(kinds) == {"claim"} else "plain"
+    bare = " bare" if kinds == ["svg"] else ""
+    above = f'<p class="above">{MARKDOWN.renderInline(one.above)}</p>\n' if one.above else ""
+    shown = "".join(
+        table([claim for _, claim in found])
+        if kind == "claim"
+        else "".join(part(*each, one) for each in found)
+        for kind, found in groupby(one.parts, key=lambda each: each[0])
+    )
     notes = MARKDOWN.render("\n\n".join(one.notes))
     return (
-        f'<section class="{kind}">\n<h2>{MARKDOWN.renderInline(one.title)}</h2>\n'
-        f'{"".join(part(*each, one) for each in one.parts)}<aside class="notes">{notes}</aside></section>'
+        f'<section class="{look}{bare}">\n{above}<h2>{MARKDOWN.renderInline(one.title)}</h2>\n'
+        f'{shown}<aside class="notes">{notes}</aside></section>'
     )
 
 
 def part(kind, content, one):
-    """A text, a formula, a figure or a claim."""
+    """A question, a text, a formula or a figure."""
+    if kind == "question":
+        return f'<div class="question">{MARKDOWN.render(content)}</div>\n'
     if kind == "text":
         return MARKDOWN.render(content)
     if kind == "math":
-        size = "wide" if max(map(len, content.split("\\\\"))) > 75 else "formula"
+        size = "wide" if max(map(len, content.split("\\\\"))) > 85 else "formula"
         return f'<div class="{size}">{formula(content, True)}</div>\n'
-    if kind == "claim":
-        return f'<p class="claim">{html.escape(content)}</p>\n'
     data = base64.b64encode(content.encode()).decode()
     alt = html.escape(one.notes[0], quote=True)
     return f'<p class="figure"><img alt="{alt}" src="data:image/svg+xml;base64,{data}"></p>\n'
+
+
+def table(claims):
+    """What was measured, beside what it is compared with."""
+    rows = "\n".join(map(row, claims))
+    head = "<tr><th></th><th>measured</th><th>beside it</th></tr>"
+    return f'<table class="claims"><thead>{head}</thead><tbody>\n{rows}\n</tbody></table>\n'
+
+
+def row(claim):
+    """A claim in words: its name, its number, and its baseline."""
+    words = [word.upper() if word in SHORT else word for word in claim.name.split("-")]
+    name = " ".join(words)
+    beside = f"{claim.baseline[0]} {claim.versus}" if claim.baseline else ""
+    cells = (name[0].upper() + name[1:], f"{claim.measured} {claim.unit}".strip(), beside)
+    return "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"

@@ -7,9 +7,21 @@ from bs4 import BeautifulSoup
 
 pytest.importorskip("latex2mathml", reason="requirements-instructor.txt is not installed")
 
+from grading.prose import formula
+from lstm_lib.claims import Claim
 from slides import __main__ as command
-from slides.chapter import Slide, chapters, lead, plain, section, with_numbers
-from slides.page import formula, page
+from slides.chapter import (
+    Slide,
+    chapters,
+    lead,
+    plain,
+    points,
+    question,
+    section,
+    state,
+    with_numbers,
+)
+from slides.page import page, table
 
 NAMES = [folder.name for folder in chapters()]
 MARKUP = re.compile(r"\{(measured|bound|baseline|cite|term|numref)|```|\\begin|\$\$|!\[|\]\(")
@@ -39,6 +51,8 @@ def test_a_deck_is_whole_and_asks_for_nothing(decks, name):
     soup = BeautifulSoup(text, "html.parser")
     slides = [one for one in soup.select(".slides section") if not one.select_one("section")]
     assert len(slides) > 12
+    assert len(slides[0].select_one(".question").text) > 40 and slides[0].img
+    assert [one.h2.text for one in slides if "Reading time" in one.select_one("h2 + *").text] == []
     assert [one.h2.text for one in slides if not one.select_one("aside.notes").text.strip()] == []
     assert [img["alt"] for img in soup.find_all("img") if len(img["alt"]) < 20] == []
     asked = [tag.get("src") or tag.get("href") for tag in soup.select("[src], link[href]")]
@@ -62,6 +76,12 @@ def test_a_deck_in_a_browser(decks, chromium, name):
     assert view.evaluate(TOO_LARGE) == []
     assert said == []
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    view.set_viewport_size({"width": 390, "height": 800})
+    view.reload()
+    assert view.evaluate("document.documentElement.scrollWidth") == 390
+    assert view.evaluate(
+        "[...document.querySelectorAll('section > h2')].every(h => h.offsetHeight)"
+    )
     view.close()
 
 
@@ -88,9 +108,34 @@ def test_texts_are_cut_at_sentences():
     assert plain("(here)=\nA [link](x.md) and text.") == "A link and text."
 
 
+def test_a_list_is_made_of_how_paragraphs_are_headed():
+    text = "Two questions.\n\n**Is it long?** If so, cut.\n\n**BLEU** counts words.\nIt is old."
+    assert points(text) == "- Is it long?\n- **BLEU** counts words."
+    assert points("*le* or *la*. Who knows?\n\nMore.") == "*le* or *la*. Who knows?"
+
+
+def test_a_question_is_the_line_in_italics_or_the_beginning():
+    assert question("# T\n\n*What then?*\n\nText.") == "What then?"
+    assert question("# T\n\nWho wins?\n\n*Reading time: 5 minutes.*") == "Who wins?"
+
+
+def test_claims_stand_in_a_table_and_what_is_too_many_in_the_notes():
+    one = Slide("Title")
+    for k in range(5):
+        state(Claim("an-lstm-wins", 0.25, "<=", 1, "GW", ("line", 0.5 + k)), one)
+    assert len(one.parts) == 4 and one.notes == [
+        "Also measured: an-lstm-wins: 0.25 GW (measured) <= 1; line 4.5 (measured)"
+    ]
+    made = table([one.parts[0][1]])
+    assert "<td>An LSTM wins</td><td>0.25 GW</td><td>line 0.5</td>" in made
+
+
 def test_aligned_lines_stay_aligned():
     made = formula("\\begin{aligned} a &= b \\\\ c &= d \\end{aligned}", True)
     assert made.count("<mtr>") == 2 and "&amp;" not in made
+    spaced = formula("\\begin{aligned} a &= b \\\\[.5em] c &= d \\end{aligned}", True)
+    assert spaced == made
+    assert "\\" not in formula(r"\min \Bigl\{ j : \bigl\| a \bigr\| \Bigr\}", True)
 
 
 def test_nothing_in_a_text_becomes_markup():
