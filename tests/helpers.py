@@ -87,10 +87,10 @@ def solve_numpy(problem):
     return results
 
 
-def solve_torch(problem, reference=False, backend="auto"):
+def solve_torch(problem, reference=False, backend="auto", dtype=None):
     """Outputs and all gradients by the torch engine, or by ``torch.nn`` as the reference."""
-    x = torch.tensor(problem.x, requires_grad=True)
-    states = tuple(torch.tensor(s, requires_grad=True) for s in as_states(problem.hx))
+    x = torch.tensor(problem.x, dtype=dtype, requires_grad=True)
+    states = tuple(torch.tensor(s, dtype=dtype, requires_grad=True) for s in as_states(problem.hx))
     hx = states if problem.kind == "LSTM" else states[0]
     options = problem.options if reference else problem.options | {"backend": backend}
     layer = getattr(torch.nn if reference else T, problem.kind)(**options, dtype=x.dtype)
@@ -109,7 +109,12 @@ def solve_torch(problem, reference=False, backend="auto"):
     results |= {f"{n}_n": s for n, s in zip("hc", as_states(final), strict=False)}
     results |= {f"d{n}_0": s.grad for n, s in zip("hc", states, strict=False)}
     results |= {name: p.grad for name, p in layer.named_parameters()}
-    return {name: value.detach().numpy() for name, value in results.items()}
+    return {name: as_array(value) for name, value in results.items()}
+
+
+def as_array(tensor):
+    """A tensor's numbers; in float32 where NumPy has no such precision."""
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().numpy()
 
 
 def solve_loop(problem):

@@ -28,7 +28,7 @@ def load(name):
 def env(tmp_path, monkeypatch):
     """setup_env, looking at a copy of the pins in an empty folder, with pip replaced by a list of calls."""
     module = load("setup_env")
-    for name in (*module.SOURCES, module.INSTRUCTOR):
+    for name in (*module.SOURCES, *module.EXTRAS.values()):
         shutil.copy(ROOT / name, tmp_path / name)
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
@@ -78,18 +78,20 @@ def test_changed_pins_are_installed_into_it(env):
     assert marker.exists()
 
 
-def test_what_instructors_need_comes_on_demand_and_stays(env):
+@pytest.mark.parametrize("extra", ["instructor", "gpu"])
+def test_what_some_commands_need_comes_on_demand_and_stays(env, extra):
     env.main()
     env.calls.clear()
-    env.main(["instructor"])
-    assert [call for call in env.calls if env.INSTRUCTOR in call]
+    env.main([extra])
+    assert [call for call in env.calls if env.EXTRAS[extra] in call]
+    assert len(env.calls) == 4
     env.calls.clear()
     env.main()
-    env.main(["instructor"])
+    env.main([extra])
     assert env.calls == []
-    (env.ROOT / env.INSTRUCTOR).write_text("nbgrader")
+    (env.ROOT / env.EXTRAS[extra]).write_text("nbgrader")
     env.main()
-    assert [call for call in env.calls if env.INSTRUCTOR in call]
+    assert [call for call in env.calls if env.EXTRAS[extra] in call]
 
 
 @pytest.mark.parametrize("damage", ["interrupted", "broken", "moved", "garbled"])
@@ -181,6 +183,7 @@ def test_make_alone_lists_the_commands():
         "serve",
         "notebooks",
         "bench",
+        "bench-gpu",
         "colab",
         "assignments",
         "grade",
@@ -300,6 +303,8 @@ def test_the_picture_of_a_chapter_is_the_one_that_is_drawn(folder):
         ("draw_captions", "looking"),
         ("draw_seq2seq", "bridge"),
         ("draw_attention", "attention"),
+        ("draw_scaling", "shared"),
+        ("draw_scaling", "ring"),
     ],
 )
 def test_the_pictures_with_a_program_of_their_own_are_those_that_are_drawn(program, name):

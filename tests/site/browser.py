@@ -2,9 +2,14 @@
 
 from urllib.parse import urlsplit
 
-# Each theme is opened at one width and then pulled to the other, as a window is resized or a phone turned.
 HEIGHTS = {1360: 900, 390: 844}
-VISITS = {"light": (1360, 390), "dark": (390, 1360)}
+THEMES = ("light", "dark")
+STARTS = {"desk": (1360, "light"), "phone": (390, "dark")}
+"""Where a page is opened. From there the window is resized and the system's theme changed, until
+all four views were looked at."""
+
+# Changes of the system's theme are told to a page when it is drawn next.
+DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 # Elements of the article that stick out of the window, unless something around them scrolls.
 STICKING_OUT = """() => [...document.querySelectorAll("article *, .bd-article *")].filter(e => {
@@ -15,7 +20,7 @@ STICKING_OUT = """() => [...document.querySelectorAll("article *, .bd-article *"
 }).slice(0, 3).map(e => e.outerHTML.slice(0, 120))"""
 
 UNRENDERED = """() => [...document.querySelectorAll(".math")]
-    .filter(e => !e.querySelector("mjx-container") || e.querySelector("mjx-merror"))
+    .filter(e => !e.querySelector("mjx-container, math") || e.querySelector("mjx-merror"))
     .map(e => e.textContent.trim().slice(0, 80))"""
 
 VISIBLE_TEX = r"""() => {
@@ -56,31 +61,43 @@ FAINT = """limit => {
 }"""
 
 
-def complaints(browser, address: str, widths: tuple[int, ...], theme: str) -> list[str]:
-    """Open the page as a reader would, resize it, and list what is wrong with it at each width."""
+def views(start):
+    """The four views of a page, from the one it is opened in: the width changes first, then the theme."""
+    width, theme = STARTS[start]
+    other_width = next(one for one in HEIGHTS if one != width)
+    other_theme = next(one for one in THEMES if one != theme)
+    yield from (
+        (width, theme),
+        (other_width, theme),
+        (other_width, other_theme),
+        (width, other_theme),
+    )
+
+
+def complaints(context, address: str, start: str) -> list[str]:
+    """Open the page as a reader would, resize it, change the theme; list what is wrong in each view."""
     found = []
-    context = browser.new_context(
-        viewport={"width": widths[0], "height": HEIGHTS[widths[0]]}, color_scheme=theme
-    )
-    context.add_init_script(
-        f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')"
-    )
     page = context.new_page()
+    page.add_init_script("localStorage.setItem('mode', 'auto'); localStorage.removeItem('theme')")
     listen(page, urlsplit(address).netloc, found)
     try:
-        page.goto(address, wait_until="load")
-        if page.query_selector(".math"):
-            page.evaluate("() => window.MathJax?.startup?.promise")
-        page.evaluate("() => document.fonts.ready.then(() => true)")
-        for width in widths:
+        for width, theme in views(start):
             page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
-            found += (f"at {width} px: {complaint}" for complaint in at_this_width(page, width))
-        shown = page.evaluate("() => document.documentElement.dataset.theme")
-        if shown not in (None, theme):
-            found.append(f"asked for the {theme} theme, got {shown}")
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            if page.url == "about:blank":
+                load(page, address)
+            found += (f"at {width} px, {theme}: {text}" for text in in_view(page, width, theme))
     finally:
-        context.close()
+        page.close()
     return found
+
+
+def load(page, address):
+    """Open the page and wait for its formulas and fonts."""
+    page.goto(address, wait_until="load")
+    if page.query_selector(".math"):
+        page.evaluate("() => window.MathJax?.startup?.promise")
+    page.evaluate("() => document.fonts.ready.then(() => true)")
 
 
 def listen(page, host, found):
@@ -107,8 +124,12 @@ def listen(page, host, found):
     page.on("pageerror", lambda error: found.append(f"script error: {error}"))
 
 
-def at_this_width(page, width):
-    """What the page shows wrongly in a window of this width."""
+def in_view(page, width, theme):
+    """What the page shows wrongly in a window of this width and in this theme."""
+    page.evaluate(DRAWN)
+    shown = page.evaluate("() => document.documentElement.dataset.theme")
+    if shown not in (None, theme):
+        yield f"got the {shown} theme"
     wide = page.evaluate(
         "() => Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)"
     )

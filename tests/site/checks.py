@@ -6,11 +6,12 @@ purpose, and `browser.py` holds what only a browser can see.
 
 import re
 from functools import cache
+from os.path import normpath
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import yaml
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, CData, NavigableString, Tag
 
 PAGE_LIMIT = 1_000_000
 SHARED_LIMIT = 4_500_000  # before compression; the theme's icons are 1.5 MB of it, MathJax 1.2 MB
@@ -84,6 +85,17 @@ def parse(path: Path) -> BeautifulSoup:
     return _parsed(path, path.stat().st_mtime_ns)
 
 
+@cache
+def _anchors(path: Path, _changed: int) -> set[str]:
+    tags = parse(path).select("[id], [name]")
+    return {tag[key] for tag in tags for key in ("id", "name") if tag.get(key)}
+
+
+def anchors(path: Path) -> set[str]:
+    """The places of a page that a link can lead to."""
+    return _anchors(path, path.stat().st_mtime_ns)
+
+
 def missing_pages(site: Path, toc: Path) -> list[str]:
     """Documents of the table of contents that were not built."""
     return [
@@ -102,20 +114,21 @@ def broken_links(site: Path) -> list[str]:
     """Links and sources inside the site that lead nowhere, anchors included."""
     found = []
     for page in pages(site):
-        tree = parse(page)
-        addresses = [
-            (tag, tag.get("href") or tag.get("src")) for tag in tree.select("[href], [src]")
-        ]
-        for tag, address in addresses:
+        addresses = {
+            (tag.name, tag.get("href") or tag.get("src"))
+            for tag in parse(page).select("[href], [src]")
+        }
+        for name, address in addresses:
             parts = urlsplit(address or "")
             if not address or address == "#" or _outside(address) or parts.scheme:
                 continue
-            target = page if not parts.path else (page.parent / unquote(parts.path)).resolve()
-            if parts.path.startswith("/"):
-                target = site / unquote(parts.path[1:])
+            target = page
+            if parts.path:
+                start = site if parts.path.startswith("/") else page.parent
+                target = Path(normpath(start / unquote(parts.path).lstrip("/")))
             if target.is_dir():
                 target = target / "index.html"
-            where = f"{page.relative_to(site)}: <{tag.name}> {address}"
+            where = f"{page.relative_to(site)}: <{name}> {address}"
             if not target.exists():
                 found.append(f"{where}: no such file")
             elif (
@@ -123,8 +136,7 @@ def broken_links(site: Path) -> list[str]:
                 and target.suffix == ".html"
                 and parts.path.rpartition("/")[2] != "index.html"
             ):
-                wanted = unquote(parts.fragment)
-                if not parse(target).find(lambda t, w=wanted: w in (t.get("id"), t.get("name"))):
+                if unquote(parts.fragment) not in anchors(target):
                     found.append(f"{where}: no such anchor")
     return sorted(set(found))
 
@@ -139,17 +151,26 @@ def images_without_alt(site: Path) -> list[str]:
     ]
 
 
+def _prose(tag, left_out: set[int]):
+    """The texts of an element that are not in one of those left out."""
+    for child in tag.children:
+        if isinstance(child, Tag):
+            if id(child) not in left_out:
+                yield from _prose(child, left_out)
+        elif type(child) in (NavigableString, CData):
+            yield child
+
+
 def leftover_markup(site: Path) -> list[str]:
     """Source text of MyST, Markdown, RST or TeX that a reader would see as such."""
     found = []
     for page in pages(site):
         if "_modules" in page.relative_to(site).parts:
             continue
-        tree = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
-        for tag in tree.select(", ".join(NOT_PROSE)):
-            tag.decompose()
+        tree = parse(page)
+        left_out = {id(tag) for tag in tree.select(", ".join(NOT_PROSE))}
         article = tree.select_one("article") or tree.body or tree
-        text = " ".join(article.get_text(" ").split())
+        text = " ".join(" ".join(_prose(article, left_out)).split())
         for what, pattern in LEFTOVERS.items():
             for match in pattern.finditer(text):
                 near = text[max(0, match.start() - 30) : match.end() + 30]
@@ -190,7 +211,7 @@ def outside_requests(site: Path) -> list[str]:
 
 def _local(page: Path, address: str) -> Path | None:
     parts = urlsplit(address)
-    target = (page.parent / unquote(parts.path)).resolve()
+    target = Path(normpath(page.parent / unquote(parts.path)))
     return target if not _outside(address) and parts.path and target.is_file() else None
 
 

@@ -68,3 +68,11 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def context(chromium):
+    """One reader's browser: what one page fetched, the next finds at hand."""
+    context = chromium.new_context()
+    yield context
+    context.close()

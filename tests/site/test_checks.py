@@ -109,16 +109,33 @@ def test_a_page_that_was_not_built_is_noticed(write, tmp_path):
 MATH = "<script>document.querySelectorAll('.math').forEach(e => e.innerHTML = '<mjx-container>x</mjx-container>')</script>"
 
 
-def test_a_sound_page_passes_in_the_browser(write, serve, chromium):
+@pytest.mark.parametrize("start", browser.STARTS)
+def test_a_sound_page_passes_in_the_browser(write, serve, context, start):
     with serve(write(MATH)) as address:
-        assert browser.complaints(chromium, f"{address}/index.html", (390, 1360), "dark") == []
+        assert browser.complaints(context, f"{address}/index.html", start) == []
 
 
-@pytest.mark.parametrize("widths", browser.VISITS.values())
-def test_a_page_too_wide_for_a_phone_is_noticed_there_alone(write, serve, chromium, widths):
+@pytest.mark.parametrize("start", browser.STARTS)
+def test_a_page_too_wide_for_a_phone_is_noticed_there_alone(write, serve, context, start):
     with serve(write(MATH + "<div style='width: 500px'>x</div>")) as address:
-        found = browser.complaints(chromium, f"{address}/index.html", widths, "light")
-    assert found and all(text.startswith("at 390 px") for text in found), found
+        found = browser.complaints(context, f"{address}/index.html", start)
+    assert {text.partition(":")[0] for text in found} == {"at 390 px, light", "at 390 px, dark"}
+
+
+@pytest.mark.parametrize("start", browser.STARTS)
+def test_what_one_theme_alone_hides_is_noticed_there_alone(write, serve, context, start):
+    rule = "<style>@media (prefers-color-scheme: dark) { b { color: #eee } }</style><b>pale</b>"
+    with serve(write(MATH + rule)) as address:
+        found = browser.complaints(context, f"{address}/index.html", start)
+    assert {text.partition(":")[0] for text in found} == {"at 1360 px, dark", "at 390 px, dark"}
+
+
+@pytest.mark.parametrize("start", browser.STARTS)
+def test_a_page_that_keeps_one_theme_is_noticed(write, serve, context, start):
+    stuck = "<script>document.documentElement.dataset.theme = 'light'</script>"
+    with serve(write(MATH + stuck)) as address:
+        found = browser.complaints(context, f"{address}/index.html", start)
+    assert len(found) == 2 and all("dark: got the light theme" in text for text in found), found
 
 
 @pytest.mark.parametrize(
@@ -139,7 +156,7 @@ def test_a_page_too_wide_for_a_phone_is_noticed_there_alone(write, serve, chromi
         ("", "formula not rendered"),
     ],
 )
-def test_a_broken_page_is_noticed_in_the_browser(write, serve, chromium, extra, complaint):
+def test_a_broken_page_is_noticed_in_the_browser(write, serve, context, extra, complaint):
     with serve(write(extra)) as address:
-        found = browser.complaints(chromium, f"{address}/index.html", (390, 1360), "light")
+        found = browser.complaints(context, f"{address}/index.html", "phone")
     assert any(complaint in text for text in found), found

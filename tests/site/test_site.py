@@ -2,8 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.notebooks.hygiene import NOTEBOOKS
 from tests.site import checks
+
+# in one process, which parses the pages once for all of them
+pytestmark = pytest.mark.xdist_group("files")
 
 TOC = Path(__file__).resolve().parents[2] / "_toc.yml"
 
