@@ -66,15 +66,15 @@ def grade(options):
     """Grade; return the exit status."""
     os.environ.update({**THREADS, "MPLBACKEND": "agg"})
     try:
-        chosen, others = _assignments(options)
+        chosen = _assignments(options)
         _guard(options)
     except (SourceError, NoSandbox) as error:
         print(error, file=sys.stderr)
         return 1
     for source in chosen:
-        names = [*others, *(one.name for one in chosen if one is not source)]
+        others = [one.name for one in chosen if one is not source]
         try:
-            _grade_one(source, names if len(chosen) > 1 else [], options)
+            _grade_one(source, others, options)
         except SourceError as error:
             print(error, file=sys.stderr)
             return 1
@@ -99,17 +99,17 @@ def _assignments(options):
     if not options.submissions.is_dir():
         raise SourceError(f"{options.submissions} is no folder")
     if options.source:
-        return [read(options.source)], []
+        return [read(options.source)]
     known = [read(path) for path in sources()]
     if not options.assignment:
-        return known, []
+        return known
     chosen = [one for one in known if one.name.startswith(options.assignment)]
     if len(chosen) != 1:
         names = ", ".join(one.name for one in known)
         raise SourceError(
             f"{options.assignment!r} names {counted(len(chosen), 'assignment')}; there are {names}"
         )
-    return chosen, [one.name for one in known if one not in chosen]
+    return chosen
 
 
 def _guard(options):

@@ -61,7 +61,7 @@ class Pages:
     def write(self, book, plan, student, digest, result):
         """Write a student's page, unless it shows all this already."""
         grades, comments = book.grades(plan, student), book.comments(plan, student)
-        text = json.dumps([VERSION, digest, grades, comments])
+        text = json.dumps([VERSION, digest, grades, comments, result])
         mark = f"<!-- {hashlib.sha256(text.encode()).hexdigest()} -->\n"
         path = self.folder / student / f"{plan['name']}.html"
         if path.exists() and path.read_text(encoding="utf-8").endswith(mark):

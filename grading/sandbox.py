@@ -32,6 +32,11 @@ AS_ROOT = (
     "WARNING: you are root, and so are students' programs to the kernel, shut in as they are. "
     "Grade as an ordinary user (book/instructors.md says why)."
 )
+PYTHON_AT_HOME = """\
+Students' code sees the Python it runs in, and yours lies right in your home folder ({home}):
+it would see everything there. Grade with a Python that has a folder of its own, such as the system's:
+make clean, then  make grade PYTHON=/usr/bin/python3 ...
+"""
 MISSING = """\
 Students' code must not run unguarded, and bubblewrap, the program that guards it, {why}.
   Debian, Ubuntu:  sudo apt install bubblewrap
@@ -69,13 +74,16 @@ class NoSandbox(RuntimeError):
 
 
 def check():
-    """Raise :class:`NoSandbox`, with what to do about it, unless bubblewrap works here.
+    """Raise :class:`NoSandbox`, with what to do about it, unless bubblewrap works here and hides what is private.
 
     Returns
     -------
     bool
         Whether students' processes belong to the machine's root, as they do where root grades.
     """
+    home = Path.home().resolve()
+    if home in (Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)):
+        raise NoSandbox(PYTHON_AT_HOME.format(home=home))
     if shutil.which("bwrap") is None:
         raise NoSandbox(MISSING.format(why="is not installed"))
     with filtered() as (words, ends):

@@ -119,7 +119,13 @@ class Workers:
             return criterion
         if total == 0:
             raise ValueError("no target counts: all are masked or ignored")
-        if getattr(criterion, "reduction", "mean") == "sum":
+        reduction = getattr(criterion, "reduction", None)
+        if reduction not in ("mean", "sum"):
+            raise ValueError(
+                f"with {self.size} workers the criterion must say whether it is a mean or a sum: give "
+                f"{criterion!r} an attribute `reduction`, 'mean' or 'sum'; it has {reduction!r}"
+            )
+        if reduction == "sum":
             return WeighedLoss(criterion, self.size if counts else 0)
         return WeighedLoss(criterion, self.size * counts / total)
 
@@ -148,6 +154,11 @@ class Workers:
         found = [None] * self.size
         distributed.all_gather_object(found, things)
         for rank, others in enumerate(found):
+            if others.keys() != found[0].keys():
+                raise ValueError(
+                    "all workers must call the same function: one with "
+                    f"{', '.join(found[0])} on worker 0, one with {', '.join(others)} on worker {rank}"
+                )
             for name, value in others.items():
                 if value != found[0][name]:
                     raise ValueError(
@@ -325,6 +336,8 @@ def launch(script, *arguments, processes=2, restarts=0, timeout=600):
     ValueError: processes must be a positive integer, got 0
     """
     processes, deadline = positive_int("processes", processes), time.monotonic() + timeout
+    if restarts < 0:
+        raise ValueError(f"restarts must be 0 or more, got {restarts}")
     command = [str(script), *map(str, arguments)]
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
@@ -361,7 +374,8 @@ def _one_life(command, size, life, log, deadline):
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     team = [
         context.Process(
-            target=_live, args=(command, environment(rank, size, store.port, life), str(log))
+            target=_live,
+            args=(command, {**os.environ, **environment(rank, size, store.port, life)}, str(log)),
         )
         for rank in range(size)
     ]
@@ -398,6 +412,7 @@ def _live(command, told, log):
     for stream in (sys.stdout, sys.stderr):
         os.dup2(handle, stream.fileno())
         stream.reconfigure(line_buffering=True)  # being killed loses no line
+    os.environ.clear()  # of the first that called launch, where this process was copied from
     os.environ.update(told)
     torch.set_num_threads(1)
     sys.argv = command

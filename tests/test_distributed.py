@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,8 @@ from lstm_lib.checkpoints import load_arrays
 from lstm_lib.training import fit
 from tests import teams
 from train import __main__ as program
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def assert_same_run(result, expected, tolerance=1e-12):
@@ -89,6 +94,22 @@ def use_numpy():
     fit(model, teams.data_of(), batch_size=8, progress=False)
 
 
+def mean_of_squares(prediction, target):
+    return ((prediction - target) ** 2).mean()
+
+
+def leave_it_open():
+    data = (teams.data_of()[0], teams.data_of()[1])
+    fit(teams.model_of(), data, loss=mean_of_squares, batch_size=8, progress=False)
+
+
+def call_another():
+    if distributed.current().first:
+        teams.read(2, 7, 30)
+    else:
+        teams.train("pools")
+
+
 def use_another_checkpoint(path):
     fit(teams.model_of(), teams.data_of(seed=7), batch_size=8, checkpoint=path, progress=False)
 
@@ -102,9 +123,11 @@ def use_another_checkpoint(path):
         (differ_in_checkpoint, (), "the same checkpoint: it is 'a path' on worker 0 and None on"),
         (refuse, (1,), "batch_size must be at least the number of workers, 2, got 1"),
         (refuse, (7,), "batch_size must be a multiple of the number of workers, 2"),
+        (leave_it_open, (), "the criterion must say whether it is a mean or a sum: give <function"),
+        (call_another, (), "all workers must call the same function: one with "),
         (use_numpy, (), "training with 2 workers needs a model of lstm_lib.torch, got one of"),
     ],
-    ids=["data", "epochs", "valid", "checkpoint", "small", "odd", "numpy"],
+    ids=["data", "epochs", "valid", "checkpoint", "small", "odd", "plain", "mixed", "numpy"],
 )
 def test_what_cannot_be_shared_is_refused_by_all(work, arguments, message):
     for result in teams.together(work, *arguments):
@@ -176,6 +199,58 @@ def test_a_launch_starts_again_and_tells_what_failed(tmp_path):
         assert line in str(failure.value)
     printed = distributed.launch(script, processes=1)
     assert printed == "worker 0, life 0\n"
+
+
+def test_a_launch_knows_the_environment_of_its_own_time(tmp_path, monkeypatch):
+    script = tmp_path / "shows.py"
+    script.write_text("import os; print(os.environ.get('LSTM_BOOK_MOOD'))", encoding="utf-8")
+    for mood in ("bright", "grey"):
+        monkeypatch.setenv("LSTM_BOOK_MOOD", mood)
+        assert distributed.launch(script, processes=1) == f"{mood}\n"
+    monkeypatch.delenv("LSTM_BOOK_MOOD")
+    assert distributed.launch(script, processes=1) == "None\n"
+    with pytest.raises(ValueError, match="restarts must be 0 or more, got -1"):
+        distributed.launch(script, restarts=-1)
+
+
+KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+from lstm_lib import distributed
+from lstm_lib.checkpoints import save_arrays
+from tests import teams
+
+life = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+
+def unplug(epoch, _):
+    if life == 0 and epoch == 1 and distributed.current().rank == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+folder = Path(sys.argv[1])
+with distributed.workers() as team:
+    weights, _ = teams.train("pools", folder / "run.safetensors", seed=5 * life, callback=unplug)
+    if team.first:
+        save_arrays(folder / "done.safetensors", weights, {"life": life})
+"""
+
+
+def test_torchrun_starts_a_killed_team_again_and_it_ends_as_one_process_does(tmp_path):
+    """The real one; in its second life the team begins with other weights and goes on from the checkpoint."""
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED, encoding="utf-8")
+    options = "--standalone --nproc-per-node 2 --max-restarts 1".split()
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", *options, script, tmp_path],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    found, facts = load_arrays(tmp_path / "done.safetensors")
+    expected, _ = teams.train("pools")
+    assert facts["life"] == 1
+    assert max(np.abs(found[name] - expected[name]).max() for name in expected) <= 1e-12
 
 
 def test_who_has_not_met_does_not_train_alone(monkeypatch):

@@ -24,6 +24,7 @@ PROGRAMS = sorted(
 FULL = [name for name in PROGRAMS if name.endswith("_full")]
 """Runs for a GPU, whose record and curve are kept and not their weights; only by name."""
 NETWORKS = [name for name in PROGRAMS if name not in FULL]
+MEASURING = 3600.0  # seconds the other workers wait while the first measures what it has trained
 
 
 def parser():
@@ -96,7 +97,7 @@ def main(arguments=None):
         parser().error(f"no network {', '.join(unknown)}; there are {', '.join(PROGRAMS)}")
     if options.quick and options.folder is None:
         parser().error("--quick makes weights nobody should use: say where with --folder")
-    with distributed.workers() as team:
+    with distributed.workers(timeout=MEASURING) as team:
         for name in options.networks or NETWORKS:
             folder = options.folder or pretrained.FOLDER
             if name in FULL:

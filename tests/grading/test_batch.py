@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from filelock import FileLock
 
 pytest.importorskip("nbgrader", reason="requirements-instructor.txt is not installed")
 
@@ -26,6 +28,7 @@ from grading.judge import blank
 from grading.marks import Batch
 from grading.plan import plan
 from grading.sandbox import Limits
+from grading.source import SourceError
 from tests.grading.sources import store, tiny
 from tests.grading.synthetic import FULL, NAME, hand_in, submission
 
@@ -91,6 +94,31 @@ def test_marks_by_hand_survive_and_only_what_changed_is_run_again(sandbox, small
     assert "Well put." in (tmp_path / "out" / "feedback" / "ann" / f"{NAME}.html").read_text(
         "utf-8"
     )
+
+
+def test_marks_stand_where_a_run_and_its_file_are_lost(sandbox, small, tmp_path):
+    for student in ("ann", "bob"):
+        hand_in(tmp_path / "in", student, submission(small, student))
+    before = graded(small, tmp_path)
+    shutil.rmtree(tmp_path / "in" / "ann")
+    next((tmp_path / "out" / "runs").rglob("ann.json")).unlink()
+    pages = {
+        page: page.read_text("utf-8") for page in (tmp_path / "out" / "feedback").rglob("*.html")
+    }
+    assert graded(small, tmp_path) == before
+    assert all(page.read_text("utf-8") == text for page, text in pages.items())
+    report = (tmp_path / "out" / f"{NAME}.html").read_text("utf-8")
+    assert report.count("what its run printed is lost") == 1
+
+
+def test_a_second_grading_into_a_folder_is_refused(small, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    with FileLock(tmp_path / "out" / ".grading.lock"):
+        with pytest.raises(SourceError, match="is being written by another grading"):
+            graded(small, tmp_path)
+    assert [path.name for path in (tmp_path / "out").glob("*.db")] == []
+    assert graded(small, tmp_path) == {}
 
 
 def test_what_an_instructor_opens_has_model_answers_and_nothing_to_run(small):

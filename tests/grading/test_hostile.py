@@ -5,6 +5,7 @@ import csv
 import fcntl
 import json
 import os
+import shutil
 import socket
 import sqlite3
 from pathlib import Path
@@ -48,6 +49,8 @@ def batch(sandbox, small, tmp_path_factory):
     with open(base / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (base / "done").exists():
+            for name in ("in", "out"):  # of a process that failed
+                shutil.rmtree(base / name, ignore_errors=True)
             grade(base, small)
             (base / "done").touch()
     return base / "in", base / "out"

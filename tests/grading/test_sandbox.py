@@ -55,6 +55,14 @@ def test_without_bubblewrap_grading_is_refused_and_says_what_to_do(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("prefix", ["prefix", "base_prefix"])
+def test_a_python_that_would_show_the_home_folder_is_refused(prefix, tmp_path, monkeypatch):
+    monkeypatch.setattr(boxes.sys, prefix, str(tmp_path))
+    monkeypatch.setattr(boxes.Path, "home", lambda: tmp_path)
+    with pytest.raises(NoSandbox, match="yours lies right in your home folder"):
+        boxes.check()
+
+
 def test_private_folders_within_shown_ones_are_covered(tmp_path, monkeypatch):
     monkeypatch.setattr(boxes, "SYSTEM", (str(tmp_path),))
     inner = tmp_path / "course" / "in"
