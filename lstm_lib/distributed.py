@@ -256,9 +256,9 @@ def workers(backend=None, timeout=600):
     except Exception as error:
         get_error_handler().record_exception(error)
         if backend == "gloo":  # NCCL would wait for those that have gone
-            distributed.destroy_process_group()
+            _part()
         raise
-    distributed.destroy_process_group()
+    _part()
 
 
 def current():
@@ -418,6 +418,15 @@ def _live(command, told, log):
     sys.argv = command
     sys.path.insert(0, str(Path(command[0]).parent))
     runpy.run_path(command[0], run_name="__main__")
+
+
+def _part():
+    from torch import distributed
+
+    from lstm_lib.torch import replica
+
+    replica.part()
+    distributed.destroy_process_group()
 
 
 def _have_met():

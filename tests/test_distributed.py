@@ -13,6 +13,7 @@ import torch
 from lstm_lib import distributed, pretrained
 from lstm_lib import numpy as N
 from lstm_lib.checkpoints import load_arrays
+from lstm_lib.torch.replica import Replica
 from lstm_lib.training import fit
 from tests import teams
 from train import __main__ as program
@@ -154,6 +155,16 @@ def test_one_that_fails_does_not_leave_the_other_waiting():
     assert second == "ZeroDivisionError: worker 1 stumbles"
     assert first.startswith("RuntimeError"), "its partner is gone"
     assert "Timed out" not in first, "it heard of that, sooner than its patience of 30 s ends"
+
+
+def test_who_parts_keeps_no_connection_in_a_replica():
+    """Where a replica was the last to hold it, about one end of a failed run in fifteen waited for ever."""
+    store = torch.distributed.HashStore()
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    kept = Replica(teams.model_of())
+    distributed._part()
+    assert not {"reducer", "logger"} & set(vars(kept.parallel))
+    assert not torch.distributed.is_initialized()
 
 
 def be_killed(path):

@@ -1,7 +1,11 @@
 """One of several copies of a model, each in a process of its own, whose gradients are averaged."""
 
+from weakref import WeakSet
+
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+
+REPLICAS = WeakSet()
 
 
 class Replica(nn.Module):
@@ -15,6 +19,7 @@ class Replica(nn.Module):
         self.parallel = DistributedDataParallel(_Called(model))
         if hasattr(model, "output_mask"):
             self.output_mask = model.output_mask
+        REPLICAS.add(self)
 
     def forward(self, *args, **options):
         """What the model returns."""
@@ -23,6 +28,18 @@ class Replica(nn.Module):
     def forward_with_state(self, x, hx=None):
         """What the model's method of this name returns."""
         return self.parallel("forward_with_state", x, hx)
+
+
+def part():
+    """Take from all replicas what averages their gradients, before the workers part.
+
+    That holds the connection to the others, too. Were it the last to do so, its end would wait for a
+    thread of Gloo while holding Python's lock, and that thread may wait for the lock.
+    """
+    for replica in list(REPLICAS):
+        for name in ("reducer", "logger"):
+            vars(replica.parallel).pop(name, None)
+    REPLICAS.clear()
 
 
 class _Called(nn.Module):
