@@ -299,12 +299,13 @@ class DeviceDirective(OnGPU):
 
 
 class GatesDirective(OnGPU):
-    """The worst value of every gate of correctness."""
+    """The worst value of every gate of correctness, and what was not even computed."""
 
     def run(self):
-        rows = [row for row in self.rows("gpu-correctness") if row["value"] is not None]
-        if not rows:
+        found = self.rows("gpu-correctness")
+        if not found:
             return self.not_measured()
+        rows = [row for row in found if row["value"] is not None]
         worst = {}
         for row in rows:
             key = row["check"], row["precision"], row["backend"]
@@ -325,7 +326,22 @@ class GatesDirective(OnGPU):
             bound = nodes.Text(f"≤ {row['bound']:g}")
             lines.append([*map(nodes.Text, texts), cell, bound, nodes.Text(row["case"])])
         head = ["gate", "precision", "backend", "worst", "bound", "at (B x T x I x H)"]
-        return [table(head, lines)]
+        return [table(head, lines), *self.remarks(found)]
+
+    def remarks(self, found):
+        """What a table of values cannot say."""
+        broken = {}
+        for row in found:
+            if row["value"] is None and row["held"] is False:
+                key = row["check"], row["precision"], row["backend"]
+                broken.setdefault(key, []).append(f"{row['case']}: {row['said']}")
+        said = [
+            f"Not held: {check}, {precision}, {backend}, in {len(of)} cases, first {of[0]}"
+            for (check, precision, backend), of in sorted(broken.items())
+        ]
+        if not self.stored("gpu-correctness")["finished"]:
+            said.insert(0, "The run was cut off: only the cases before that were tried.")
+        return [nodes.paragraph("", text, classes=["speed-facts"]) for text in said]
 
 
 class FactsDirective(OnGPU):

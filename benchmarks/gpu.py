@@ -14,7 +14,8 @@ gpu-sizes
     the sizes of the tables for a processor
 
 What matters most is measured first, and every cell is written as soon as it is measured, so a run that
-is cut off is of use, and the next one goes on where it ended. A file of another device or of other versions
+is cut off is of use, and the next one goes on where it ended; cells in which a contestant failed are
+tried once more, after all others. A file of another device or of other versions
 is not added to: give another folder, or ``--again``.
 
 ``benchmarks/gpu_session.sh`` has the commands for a session with a GPU, in their order.
@@ -30,7 +31,7 @@ import torch
 
 from benchmarks import device as devices
 from benchmarks import gpu_plan, record
-from benchmarks.gpu_measure import MEASURE, Setting
+from benchmarks.gpu_measure import FAILED, MEASURE, Setting
 from benchmarks.gpu_warm import run_cell, warm
 from lstm_lib.files import write_atomically
 
@@ -81,14 +82,24 @@ class Store:
             self._files[suite] = rows
         return self._files[suite]
 
-    def holds(self, job):
-        """Whether a job was measured before."""
-        return any(row["key"] == job.key for row in self.rows(job.suite))
+    def of(self, job):
+        """The rows of a job; none where it was not measured."""
+        return [row for row in self.rows(job.suite) if row["key"] == job.key]
+
+    def to_do(self, jobs):
+        """The jobs that are not measured, and at last those in which something failed before."""
+        known = {job: self.of(job) for job in jobs}
+        failed = [
+            job
+            for job, rows in known.items()
+            if any(row.get("said", "").startswith(FAILED) for row in rows)
+        ]
+        return [job for job, rows in known.items() if not rows] + failed
 
     def add(self, suite, rows):
-        """Add rows and write the file."""
-        kept = self.rows(suite)
-        kept += rows
+        """Put rows in the place of those of the same key, and write the file."""
+        keys = {row["key"] for row in rows}
+        kept = self._files[suite] = [r for r in self.rows(suite) if r["key"] not in keys] + rows
         content = {"suite": suite, **self.head, **self.facts, "rows": kept}
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         write_atomically(self.path(suite), text.encode("utf-8"))
@@ -97,9 +108,7 @@ class Store:
 def measure(store, jobs, setting, budget=None):
     """Measure what is not stored yet; returns the jobs that the budget left out."""
     begin, longest, left = time.monotonic(), {}, []
-    for job in jobs:
-        if store.holds(job):
-            continue
+    for job in store.to_do(jobs):
         start = time.monotonic()
         if budget is not None and start - begin + longest.get(job.suite, 0.0) > budget:
             left.append(job)
@@ -194,7 +203,7 @@ def main(arguments=None):
             store.rows(suite)
     except ValueError as error:
         parser().error(str(error))
-    missing = [job for job in jobs if not store.holds(job)]
+    missing = store.to_do(jobs)
     if options.warm:
         cells = [job.what[1] for job in missing if job.suite == "gpu-grid"]
         warm(run_cell, [(cell, options.device) for cell in cells], options.warm)

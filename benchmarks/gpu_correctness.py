@@ -29,8 +29,6 @@ the triton backend on two small cases under compute-sanitizer, where that is ins
 import argparse
 import json
 import os
-import shutil
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -42,6 +40,7 @@ import torch
 from benchmarks import device as devices
 from benchmarks import record
 from benchmarks.gpu_cases import LARGE, SMALL, SMOKE, Case
+from benchmarks.gpu_sanitizer import sanitized
 from benchmarks.gpu_warm import warm
 from lstm_lib import gradcheck
 from lstm_lib import numpy as numpy_engine
@@ -264,13 +263,16 @@ class Gates:
     backends, precisions : sequence of str
     say : callable
         Called with every row.
+    after : callable
+        Called when all gates of a case were tried.
     """
 
-    def __init__(self, device, cases, backends=BACKENDS, precisions=None, say=None):
+    def __init__(self, device, cases, backends=BACKENDS, precisions=None, say=None, after=None):
         self.device, self.cases = device, cases
         self.backends = backends
         self.precisions = precisions or devices.precisions(device)
         self.rows, self.say = [], say or (lambda row: None)
+        self.after = after or (lambda: None)
         self._known = {}
 
     def run(self):
@@ -281,6 +283,7 @@ class Gates:
             self._known.clear()
             for precision in self.precisions:
                 self.saturation(case, precision)
+            self.after()
         if "fp64" in self.precisions:
             for case in self.cases:
                 if case.hidden < 32:
@@ -414,26 +417,6 @@ def summary(rows):
     return "\n".join(lines)
 
 
-def racecheck(device):
-    """What compute-sanitizer says of our kernels on small cases, or why it was not asked."""
-    program = shutil.which("compute-sanitizer")
-    if program is None or not devices.is_gpu(device):
-        return {"ran": False, "said": "compute-sanitizer is not there, or the device is no GPU"}
-    inner = [sys.executable, "-m", "benchmarks.gpu_correctness", "--device", device, "--smoke"]
-    inner += ["--backends", "triton"]
-    found = {"ran": True, "held": True}
-    for tool in ("racecheck", "memcheck"):
-        command = [program, "--tool", tool, "--error-exitcode", "9", *inner]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-        except subprocess.TimeoutExpired as error:
-            found |= {"held": False, tool: str(error)[-300:]}
-            continue
-        found[tool] = (done.stdout + done.stderr)[-2000:]
-        found["held"] &= done.returncode == 0
-    return found
-
-
 def parser():
     """The command line."""
     result = argparse.ArgumentParser(
@@ -460,39 +443,48 @@ def main(arguments=None):
     cases = SMOKE[: 1 + gpu] if options.smoke else SMALL + LARGE * (gpu and not options.small)
     precisions = ("fp32",) if options.smoke else options.precisions
     begin = time.time()
+    head = record.circumstances(" ".join(["python -m benchmarks.gpu_correctness", *arguments]))
+    head |= {**devices.facts(options.device), "flags": devices.flags()}
+
+    def write(checked, finished):
+        if options.out:
+            content = {
+                **head,
+                "seconds": round(time.time() - begin),
+                "finished": finished,
+                "held": finished and held(gates.rows, checked),
+                "sanitizer": checked,
+                "rows": gates.rows,
+            }
+            text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+            write_atomically(options.out, text.encode("utf-8"))
+
     gates = Gates(
         options.device,
         cases,
         options.backends,
         precisions,
         say=lambda row: None if row["held"] in (True, None) else print(line(row), flush=True),
+        after=lambda: write(None, False),  # whoever cuts it off has what was done
     )
     if options.warm:
         items = [(case, name, options.device) for case in cases for name in gates.precisions]
         warm(run_case, items, options.warm)
     rows = gates.run()
     print(summary(rows))
-    held = all(row["held"] is not False for row in rows)
-    checked = racecheck(options.device) if options.racecheck else None
+    checked = sanitized(options.device) if options.racecheck else None
     if checked is not None:
         print(f"sanitizer: {checked}")
-        held &= checked.get("held", True)
-    if options.out:
-        content = {
-            **record.circumstances(" ".join(["python -m benchmarks.gpu_correctness", *arguments])),
-            **devices.facts(options.device),
-            "flags": devices.flags(),
-            "seconds": round(time.time() - begin),
-            "held": held,
-            "sanitizer": checked,
-            "rows": rows,
-        }
-        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-        write_atomically(options.out, text.encode("utf-8"))
+    write(checked, True)
     served = [row for row in rows if row["held"] is not None]
     good = sum(row["held"] for row in served)
     print(f"{good} of {len(served)} gates hold on {options.device}")
-    return 0 if held else 1
+    return 0 if held(rows, checked) else 1
+
+
+def held(rows, checked):
+    """Whether no gate fails and the sanitizer, if it was asked, found nothing."""
+    return all(row["held"] is not False for row in rows) and (checked or {}).get("held", True)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,10 @@ OURS = ("fused", "triton")
 """Backends that the goals are for; "cudnn" calls the same code as ``torch.nn``."""
 
 
+FAILED = ("failed: ", "while all were timed: ")
+"""How what is said of a contestant begins that neither served nor refused: it is tried again."""
+
+
 class Setting(NamedTuple):
     """What all measurements of a run share."""
 
@@ -113,7 +117,7 @@ def compare(job, setting):
         ) as error:  # a watchdog, say: the cells that follow are measured all the same
             measured = {}
             for name in ready.keys() - {REFERENCE}:
-                rows[name]["said"] = f"while all were timed: {_in_short(error)}"
+                rows[name]["said"] = f"{FAILED[1]}{_in_short(error)}"
     for name, row in measured.items():
         rows[name] |= row | {"goal": _goal(group.goal if name in OURS else None)}
     shared = {"key": job.key, "group": group.name, "cell": cell._asdict(), "size": cell.size}
@@ -157,7 +161,7 @@ def _ready(names, cell, setting):
         except (
             Exception
         ) as error:  # a compiler, memory, a watchdog: the others are measured all the same
-            rows[name]["said"] = f"failed: {_in_short(error)}"
+            rows[name]["said"] = f"{FAILED[0]}{_in_short(error)}"
         else:
             rows[name]["apart"] = apart
             if apart <= APART[cell.precision]:

@@ -17,6 +17,7 @@ from benchmarks import (
     gpu_correctness,
     gpu_measure,
     gpu_plan,
+    gpu_sanitizer,
     gpu_warm,
     record,
 )
@@ -142,9 +143,33 @@ def test_the_record_of_the_gates(tmp_path, capsys):
     command = ["--device", "cpu", "--smoke", "--backends", "loop", "--racecheck", "--out", str(out)]
     assert gpu_correctness.main(command) == 0
     stored = json.loads(out.read_text("utf-8"))
-    assert stored["held"] and stored["device"]["kind"] == "cpu" and stored["rows"]
+    assert (
+        stored["held"]
+        and stored["finished"]
+        and stored["device"]["kind"] == "cpu"
+        and stored["rows"]
+    )
     assert stored["sanitizer"]["ran"] is False
     assert "gates hold on cpu" in capsys.readouterr().out
+
+
+def test_gates_that_are_cut_off_leave_what_was_tried(tmp_path, monkeypatch):
+    class Cut(BaseException):
+        """As a limit of time comes: nothing catches it."""
+
+    def cut(problem, *rest):
+        if problem.case == SMALL[1]:
+            raise Cut
+        return right(problem, *rest)
+
+    right, out = gpu_correctness.solve, tmp_path / "record.json"
+    monkeypatch.setattr(gpu_correctness, "solve", cut)
+    command = ["--device", "cpu", "--backends", "loop", "--precisions", "fp32", "--out", str(out)]
+    with pytest.raises(Cut):
+        gpu_correctness.main(command)
+    stored = json.loads(out.read_text("utf-8"))
+    assert not stored["finished"] and not stored["held"]
+    assert {row["case"] for row in stored["rows"]} == {str(SMALL[0])}
 
 
 def test_the_sanitizer_has_a_say(monkeypatch):
@@ -155,9 +180,9 @@ def test_the_sanitizer_has_a_say(monkeypatch):
         failed = "memcheck" in command
         return type("Done", (), {"returncode": 9 if failed else 0, "stdout": "said", "stderr": ""})
 
-    monkeypatch.setattr(gpu_correctness.shutil, "which", lambda name: name)
-    monkeypatch.setattr(gpu_correctness.subprocess, "run", run)
-    found = gpu_correctness.racecheck("cuda")
+    monkeypatch.setattr(gpu_sanitizer.shutil, "which", lambda name: name)
+    monkeypatch.setattr(gpu_sanitizer.subprocess, "run", run)
+    found = gpu_sanitizer.sanitized("cuda")
     assert found["ran"] and not found["held"] and len(asked) == 2
     assert asked[0][:3] == ["compute-sanitizer", "--tool", "racecheck"] and "--smoke" in asked[0]
 
@@ -166,9 +191,9 @@ def test_a_sanitizer_that_takes_too_long_is_stopped(monkeypatch):
     def run(command, **options):
         raise subprocess.TimeoutExpired(command, options["timeout"])
 
-    monkeypatch.setattr(gpu_correctness.shutil, "which", lambda name: name)
-    monkeypatch.setattr(gpu_correctness.subprocess, "run", run)
-    found = gpu_correctness.racecheck("cuda")
+    monkeypatch.setattr(gpu_sanitizer.shutil, "which", lambda name: name)
+    monkeypatch.setattr(gpu_sanitizer.subprocess, "run", run)
+    found = gpu_sanitizer.sanitized("cuda")
     assert not found["held"]
     assert all("timed out" in found[tool] for tool in ("racecheck", "memcheck"))
 
@@ -281,6 +306,20 @@ def test_a_fault_while_timing_is_said_and_ends_nothing(monkeypatch):
     rows = gpu_measure.compare(job, gpu_measure.Setting("cpu", 0.0, 2, True))
     said = {row["contestant"]: row["said"] for row in rows}
     assert said["loop"] == said["fused"] == "while all were timed: RuntimeError: waited in vain"
+
+
+def test_what_failed_is_tried_once_more_after_all_others(tmp_path):
+    group = gpu_plan.TINY_GROUPS[0]
+    jobs = [gpu_plan.Job((k,), "gpu-grid", name, (group, None)) for k, name in enumerate("abcd")]
+    store = gpu.Store(tmp_path, {"device": {"kind": "cuda"}}, {})
+    said = ("failed: OutOfMemoryError", "refused, as it should", "while all were timed: a watchdog")
+    for job, word in zip(jobs, said, strict=False):
+        store.add("gpu-grid", [{"key": job.key, "said": ""}, {"key": job.key, "said": word}])
+    assert [job.key for job in store.to_do(jobs)] == ["d", "a", "c"]
+    store.add("gpu-grid", [{"key": "a", "said": ""}])
+    again = gpu.Store(tmp_path, {"device": {"kind": "cuda"}}, {})
+    assert [job.key for job in again.to_do(jobs)] == ["d", "c"]
+    assert [row["key"] for row in again.rows("gpu-grid")] == ["b", "b", "c", "c", "a"]
 
 
 def test_an_error_of_a_backend_is_a_gate_that_does_not_hold(monkeypatch):

@@ -89,6 +89,9 @@ RESULTS = {
         dict(check="agree", backend="triton", precision="bf16", case=case, value=value, bound=0.02,
              held=value <= 0.02, said="")
         for case, value in (("a case", 0.01), ("another", 0.03))
+    ] + [
+        dict(check="finite", backend="fused", precision="fp16", case="a third", value=None, bound=None,
+             held=False, said="RuntimeError: waited in vain")
     ],
 }  # fmt: skip
 RUN = {
@@ -115,7 +118,8 @@ def build(tmp_path):
         (tmp_path / "index.md").write_text(PAGE, encoding="utf-8")
         folder = tmp_path / "benchmarks" / "results"
         folder.mkdir(parents=True)
-        contents = {name: {"suite": name, **FACTS, "rows": rows} for name, rows in results.items()}
+        facts = {"finished": False, **FACTS}
+        contents = {name: {"suite": name, **facts, "rows": rows} for name, rows in results.items()}
         if run:
             contents["gpu-run-shakespeare"] = {**FACTS, **run}
         for name, content in contents.items():
@@ -165,6 +169,11 @@ def test_wins_and_losses_are_shown(build):
     assert measured[1] == ["bits a character, test plays", "1.877"]
     said = [p.get_text() for p in page.find_all("p", class_="speed-facts")]
     assert any("triton: failed: OutOfResources" in text for text in said)
+    assert "The run was cut off: only the cases before that were tried." in said
+    assert any(
+        "Not held: finite, fp16, fused, in 1 cases, first a third: RuntimeError: waited" in text
+        for text in said
+    )
     assert any("A Card (132 multiprocessors, driver 580.1)" in text for text in said)
     assert any(
         "20 steps in 10 seconds, until the validation loss no longer fell" in t for t in said
