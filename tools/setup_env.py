@@ -25,12 +25,7 @@ EXTRAS = {"instructor": "requirements-instructor.txt", "gpu": "requirements-gpu.
 SOURCES = ["requirements.txt", "constraints.txt", "requirements-data.txt", "pyproject.toml"]
 OLDEST = (3, 11)
 MAKE_VENV = ["-m", "venv"]
-NEWER = [
-    "python3.11",
-    "python3.12",
-    "python3.13",
-    "python3.14",
-]  # looked for where python3 itself is too old
+NEWER = [f"python3.{minor}" for minor in range(11, 15)]  # looked for where python3 is too old
 
 STEPS = [
     (
