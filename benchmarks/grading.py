@@ -8,12 +8,15 @@ counted once, twice a second; that of the grader alone says whether it grows wit
 import argparse
 import os
 import resource
+import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
+from tqdm import tqdm
 
 from grading.marks import Batch
 from grading.release import release
@@ -59,34 +62,54 @@ class Meter(threading.Thread):
             time.sleep(0.5)
 
 
-def main():
+def measure(source, count, workers):
+    """Grade a generated class; return what it took, as a row of a record."""
+    with tempfile.TemporaryDirectory() as base:
+        hand_in(source, Path(base, "in"), count)
+        meter, start = Meter(), time.monotonic()
+        meter.start()
+        folders = Path(base, "in"), Path(base, "out")
+        rows = Batch(source, *folders, Limits(), workers, True, (), bar).run()
+        seconds = time.monotonic() - start
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return {
+        "assignment": source.name,
+        "submissions": len(rows),
+        "workers": workers,
+        "seconds": round(seconds, 1),
+        "seconds of processor": round(sum(use.ru_utime + use.ru_stime for use in used), 1),
+        "MiB, all processes": round(max(meter.all)),
+        "MiB, the grader in each fifth of the time": [
+            round(max(part)) for part in np.array_split(meter.own, 5) if len(part)
+        ],
+        "full marks": sum(row["tests"] == max(r["tests"] for r in rows) for row in rows),
+    }
+
+
+def bar(rows, **facts):
+    """The progress bar of ``make grade``."""
+    return tqdm(rows, smoothing=0, **facts)
+
+
+def main(arguments=None):
     """Grade a generated class and print what it took."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--source", type=Path, help="an assignment.ipynb; the first by default")
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
-    options = parser.parse_args()
+    parser.add_argument("--out", type=Path, help="folder of the record; none by default")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = parser.parse_args(arguments)
     check()
     source = read(options.source or sources()[0])
-    with tempfile.TemporaryDirectory() as base:
-        hand_in(source, Path(base, "in"), options.count)
-        meter, start = Meter(), time.monotonic()
-        meter.start()
-        batch = Batch(source, Path(base, "in"), Path(base, "out"), Limits(), options.workers, True)
-        rows = batch.run()
-        seconds = time.monotonic() - start
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    print(
-        f"{source.name}: {len(rows)} submissions on {options.workers} workers, {os.cpu_count()} cores"
-    )
-    print(f"  {seconds:.0f} s in all, {seconds / len(rows):.2f} s a submission")
-    print(
-        f"  {sum(use.ru_utime + use.ru_stime for use in used):.0f} s of processor, as far as counted"
-    )
-    print(f"  memory: at most {max(meter.all):.0f} MiB with all processes;")
-    step = max(len(meter.own) // 5, 1)
-    fifths = ", ".join(f"{max(meter.own[n : n + step]):.0f}" for n in range(0, 5 * step, step))
-    print(f"  the grader itself, in each fifth of the time: {fifths} MiB")
+    row = measure(source, options.count, options.workers)
+    for name, value in row.items():
+        print(f"{name}: {value}")
+    if options.out:
+        from benchmarks import record  # torch comes with it, and would count as the grader's memory
+
+        facts = record.circumstances(" ".join(["python -m benchmarks.grading", *arguments]))
+        print(record.write(options.out, "grading", [row], facts))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 pytest.importorskip("sphinx")
 from bs4 import BeautifulSoup
@@ -214,3 +215,8 @@ def test_examples_of_the_extension():
         sys.path.pop(0)
     failed, attempted = doctest.testmod(gpu_speed)
     assert failed == 0 and attempted >= 4
+
+
+def test_torch_still_leaves_weights_in_bfloat16_apart():
+    """As the page says: the list that ``flatten_parameters`` asks lacks the type."""
+    assert torch.bfloat16 not in torch.backends.cudnn.CUDNN_TENSOR_DTYPES

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -20,7 +21,8 @@ pytest.importorskip("nbgrader", reason="requirements-instructor.txt is not insta
 
 from nbgrader.api import Gradebook
 
-from benchmarks.grading import hand_in as hand_in_class
+from benchmarks import grading as speed
+from benchmarks import record
 from grading import gradebook as books
 from grading.feedback import page
 from grading.gradebook import Book, notebook_of
@@ -139,9 +141,33 @@ def test_what_an_instructor_opens_has_model_answers_and_nothing_to_run(small):
 
 
 def test_a_generated_class_writes_its_own_names(small, tmp_path):
-    hand_in_class(small, tmp_path, 2)
+    speed.hand_in(small, tmp_path, 2)
     for path in tmp_path.rglob("*.ipynb"):
         assert f'STUDENT = "{path.parent.name}"' in nbformat.read(path, 4).cells[1].source
+
+
+def test_how_long_a_class_takes_is_measured_by_one_command(sandbox, tmp_path, capsys):
+    path = store(tiny(), tmp_path / "chapters")
+    speed.main(["--source", str(path), "--count", "3", "--out", str(tmp_path)])
+    (row,) = json.loads((tmp_path / "grading.json").read_text("utf-8"))["rows"]
+    assert (row["submissions"], row["full marks"], row["workers"]) == (3, 1, 2)
+    assert row["seconds"] > 0 and row["MiB, all processes"] > 0
+    assert "submissions: 3" in capsys.readouterr().out
+
+
+def test_what_the_guide_says_of_a_class_was_measured():
+    stored = json.loads((record.RESULTS / "grading.json").read_text("utf-8"))
+    (row,) = stored["rows"]
+    said = re.search(
+        r"(\d+) submissions of the first assignment took (\d+) minutes and at most (\d+) MiB",
+        (ROOT / "book" / "instructors.md").read_text("utf-8"),
+    )
+    found = row["submissions"], round(row["seconds"] / 60), row["MiB, all processes"]
+    assert tuple(map(int, said.groups())) == found
+    assert (row["submissions"], row["workers"], stored["machine"]["cores"]) == (200, 2, 2)
+    assert row["seconds"] < 30 * 60
+    grader = row["MiB, the grader in each fifth of the time"]
+    assert max(grader) <= 1.25 * min(grader), "memory is flat"
 
 
 def test_a_killed_batch_goes_on_where_it_stopped(sandbox, tmp_path):
