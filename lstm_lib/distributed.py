@@ -21,6 +21,7 @@ import socket
 import sys
 import tempfile
 import time
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,6 +32,10 @@ from lstm_lib.validation import one_of, positive_int
 
 __all__ = ["Workers", "current", "launch", "workers"]
 
+UNTIDY = (
+    "on several machines a team that torchrun starts again first looks for the processes of the team "
+    "before, fails, and is started once more: set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 for torchrun"
+)
 TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -278,13 +283,10 @@ def current():
     >>> current()
     Workers(rank=0, size=1)
     """
-    torch = sys.modules.get("torch")
-    if (
-        torch is not None
-        and torch.distributed.is_available()
-        and torch.distributed.is_initialized()
-    ):
-        return Workers(torch.distributed.get_rank(), torch.distributed.get_world_size())
+    if _have_met():
+        from torch import distributed
+
+        return Workers(distributed.get_rank(), distributed.get_world_size())
     if _world() > 1:
         raise RuntimeError(
             f"torchrun started {_world()} processes that have not met: "
@@ -298,17 +300,15 @@ def launch(script, *arguments, processes=2, restarts=0, timeout=600):
 
     The processes find what ``torchrun --standalone --nproc-per-node processes --max-restarts restarts`` would
     tell them. They are copies of one that has imported torch already, which saves most of the time that a
-    start takes. For notebooks and tests (a script calls it below ``if __name__ == "__main__":``); torchrun
-    also serves many machines.
+    start takes. For notebooks and tests; a script calls it below ``if __name__ == "__main__":``.
 
     Parameters
     ----------
     script : str or Path
     *arguments : object
         What the script finds in ``sys.argv``, as text.
-    processes : int
-    restarts : int
-        How often all are started anew when one has failed.
+    processes, restarts : int
+        How many, and how often all are started anew when one has failed.
     timeout : float
         Seconds after which all are stopped.
 
@@ -430,10 +430,8 @@ def _part():
 
 
 def _have_met():
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.distributed.is_available():
-        return False
-    return torch.distributed.is_initialized()
+    module = getattr(sys.modules.get("torch"), "distributed", None)
+    return module is not None and module.is_available() and module.is_initialized()
 
 
 def _world():
@@ -465,6 +463,10 @@ def _of_this_life(store):
     from torch.distributed import PrefixStore
 
     if not _on_one_machine():  # each machine counts its own restarts
+        names = "TORCHELASTIC_USE_AGENT_STORE", "TORCHELASTIC_MAX_RESTARTS"
+        shared, restarts = (os.environ.get(name) for name in names)
+        if shared == "True" and restarts not in (None, "0"):
+            warnings.warn(UNTIDY, stacklevel=4)
         return store
     return PrefixStore(f"life {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
 

@@ -1,9 +1,12 @@
 """Training in several processes: the result of one, whatever is shared, and no hang when one fails."""
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -231,37 +234,75 @@ from lstm_lib import distributed
 from lstm_lib.checkpoints import save_arrays
 from tests import teams
 
-life = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+folder = Path(sys.argv[1])
+killed = folder / "killed"
+again = killed.exists()
 
 def unplug(epoch, _):
-    if life == 0 and epoch == 1 and distributed.current().rank == 1:
+    if epoch == 1 and not again and distributed.current().rank == 1:
+        killed.touch()
         os.kill(os.getpid(), signal.SIGKILL)
 
-folder = Path(sys.argv[1])
 with distributed.workers() as team:
-    weights, _ = teams.train("pools", folder / "run.safetensors", seed=5 * life, callback=unplug)
+    weights, _ = teams.train("pools", folder / "run.safetensors", seed=5 * again, callback=unplug)
     if team.first:
-        save_arrays(folder / "done.safetensors", weights, {"life": life})
+        save_arrays(folder / "done.safetensors", weights, {"again": again})
 """
 
 
-def test_torchrun_starts_a_killed_team_again_and_it_ends_as_one_process_does(tmp_path):
+def start_torchrun(script, folder, machine, machines, port):
+    """What runs on one machine of several; here they are one, and do not know it."""
+    options = f"--nproc-per-node {2 // machines} --max-restarts 1 --local-addr 127.0.0.1"
+    meeting = f"--rdzv-backend c10d --rdzv-endpoint 127.0.0.1:{port} --rdzv-id run"
+    several = f"--nnodes {machines} {meeting} --rdzv-conf is_host={int(machine == 0)}"
+    options += f" {several}" if machines > 1 else " --standalone"
+    path = os.pathsep.join([str(ROOT), *sys.path])
+    more = {"GLOO_SOCKET_IFNAME": "lo", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "torch.distributed.run", *options.split(), script, folder],
+        env={**os.environ, "PYTHONPATH": path, **(more if machines > 1 else {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize("machines", [1, 2])
+def test_torchrun_starts_a_killed_team_again_and_it_ends_as_one_process_does(machines, tmp_path):
     """The real one; in its second life the team begins with other weights and goes on from the checkpoint."""
     script = tmp_path / "killed.py"
     script.write_text(KILLED, encoding="utf-8")
-    options = "--standalone --nproc-per-node 2 --max-restarts 1".split()
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", *options, script, tmp_path],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    team = [start_torchrun(script, tmp_path, k, machines, port) for k in range(machines)]
+    try:
+        said = [agent.communicate(timeout=120)[0] for agent in team]
+    finally:
+        for agent in team:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(agent.pid, signal.SIGKILL)
+    assert [agent.returncode for agent in team] == [0] * machines, said
     found, facts = load_arrays(tmp_path / "done.safetensors")
     expected, _ = teams.train("pools")
-    assert facts["life"] == 1
+    assert facts["again"] is True
     assert max(np.abs(found[name] - expected[name]).max() for name in expected) <= 1e-12
+
+
+def test_who_restarts_several_machines_is_told_how(monkeypatch):
+    for name, value in {
+        "WORLD_SIZE": "2",
+        "LOCAL_WORLD_SIZE": "1",
+        "TORCHELASTIC_MAX_RESTARTS": "3",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for shared, told in (("False", 0), ("True", 1)):
+        monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", shared)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert distributed._of_this_life("store") == "store"
+        assert sum("TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1" in str(w.message) for w in caught) == told
 
 
 def test_who_has_not_met_does_not_train_alone(monkeypatch):
