@@ -252,12 +252,13 @@ with distributed.workers() as team:
 
 def start_torchrun(script, folder, machine, machines, port):
     """What runs on one machine of several; here they are one, and do not know it."""
-    options = f"--nproc-per-node {2 // machines} --max-restarts 1 --local-addr 127.0.0.1"
+    options = f"--nproc-per-node {2 // machines} --max-restarts 3 --local-addr 127.0.0.1"
     meeting = f"--rdzv-backend c10d --rdzv-endpoint 127.0.0.1:{port} --rdzv-id run"
     several = f"--nnodes {machines} {meeting} --rdzv-conf is_host={int(machine == 0)}"
     options += f" {several}" if machines > 1 else " --standalone"
     path = os.pathsep.join([str(ROOT), *sys.path])
-    more = {"GLOO_SOCKET_IFNAME": "lo", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    loopback = next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
+    more = {"GLOO_SOCKET_IFNAME": loopback, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
     return subprocess.Popen(
         [sys.executable, "-m", "torch.distributed.run", *options.split(), script, folder],
         env={**os.environ, "PYTHONPATH": path, **(more if machines > 1 else {})},
