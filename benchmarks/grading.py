@@ -7,7 +7,6 @@ counted once, twice a second; that of the grader alone says whether it grows wit
 
 import argparse
 import os
-import resource
 import sys
 import tempfile
 import threading
@@ -71,13 +70,11 @@ def measure(source, count, workers):
         folders = Path(base, "in"), Path(base, "out")
         rows = Batch(source, *folders, Limits(), workers, True, (), bar).run()
         seconds = time.monotonic() - start
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return {
         "assignment": source.name,
         "submissions": len(rows),
         "workers": workers,
         "seconds": round(seconds, 1),
-        "seconds of processor": round(sum(use.ru_utime + use.ru_stime for use in used), 1),
         "MiB, all processes": round(max(meter.all)),
         "MiB, the grader in each fifth of the time": [
             round(max(part)) for part in np.array_split(meter.own, 5) if len(part)
