@@ -178,7 +178,7 @@ class GoalsDirective(Shown):
             for path in sorted(folder.glob("*.json"))
             if not path.stem.startswith("gpu-")
             for row in self.stored(path.stem)["rows"]
-            if row["goal"]
+            if row.get("goal")
         ]
         if not rows:
             return self.not_measured()

@@ -74,6 +74,7 @@ def row(contestant="numpy", size=(1, 2, 3, 4), median=1.1, goal=GOAL, **other):
 
 
 RESULTS = {
+    "grading": [{"assignment": "01-sequences", "seconds": 60.0}],
     "lstm": [
         row(median=0.9),
         row(size=(5, 6, 7, 8), median=1.3),
