@@ -55,7 +55,8 @@ def fit(
         validation loss are in the model at the end.
     loss : {"mse", "mae", "huber", "cross_entropy", "binary_cross_entropy"} or callable
         A loss by name, or a loss object of the model's engine. Another function is taken for a mean over
-        sequences, of which several workers weigh their parts.
+        sequences; several workers, who weigh their parts, want it to say so: an attribute ``reduction``
+        that is "mean" or "sum".
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or optimizer
         By name, built with `lr`; or an optimizer of the model's engine over the model's parameters.
     lr : float
