@@ -15,7 +15,7 @@ gpu-sizes
 
 What matters most is measured first, and every cell is written as soon as it is measured, so a run that
 is cut off is of use, and the next one goes on where it ended; cells in which a contestant failed are
-tried once more, after all others. A file of another device or of other versions
+tried again at every call, after all others. A file of another device or of other versions
 is not added to: give another folder, or ``--again``.
 
 ``benchmarks/gpu_session.sh`` has the commands for a session with a GPU, in their order.
@@ -97,9 +97,19 @@ class Store:
         return [job for job, rows in known.items() if not rows] + failed
 
     def add(self, suite, rows):
-        """Put rows in the place of those of the same key, and write the file."""
+        """Put rows in the place of those of the same key, and write the file.
+
+        What was measured of a contestant stays where it is not measured this time.
+        """
+        new = {(row["key"], row.get("contestant")): row for row in rows}
+        before = self.rows(suite)
+        for row in before:
+            name = row["key"], row.get("contestant")
+            if name in new and row.get("ratio") and not new[name].get("ratio"):
+                new[name] = row
         keys = {row["key"] for row in rows}
-        kept = self._files[suite] = [r for r in self.rows(suite) if r["key"] not in keys] + rows
+        kept = [row for row in before if row["key"] not in keys] + list(new.values())
+        self._files[suite] = kept
         content = {"suite": suite, **self.head, **self.facts, "rows": kept}
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         write_atomically(self.path(suite), text.encode("utf-8"))

@@ -457,7 +457,10 @@ def main(arguments=None):
                 "rows": gates.rows,
             }
             text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-            write_atomically(options.out, text.encode("utf-8"))
+            part = options.out.with_suffix(".part.json")
+            write_atomically(options.out if finished else part, text.encode("utf-8"))
+            if finished:
+                part.unlink(missing_ok=True)
 
     gates = Gates(
         options.device,

@@ -51,24 +51,31 @@ class Meter(threading.Thread):
 
     def __init__(self):
         super().__init__(daemon=True)
-        self.own, self.all = [], []
+        self.own, self.all, self.over = [], [], threading.Event()
 
     def run(self):
         me = os.getpid()
-        while True:
+        while not self.over.is_set():
             self.own.append(resident(me) / 2**20)
             self.all.append(sum(map(resident, [me, *descendants(me)])) / 2**20)
-            time.sleep(0.5)
+            self.over.wait(0.5)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *error):
+        self.over.set()
+        self.join()
 
 
 def measure(source, count, workers):
     """Grade a generated class; return what it took, as a row of a record."""
     with tempfile.TemporaryDirectory() as base:
         hand_in(source, Path(base, "in"), count)
-        meter, start = Meter(), time.monotonic()
-        meter.start()
-        folders = Path(base, "in"), Path(base, "out")
-        rows = Batch(source, *folders, Limits(), workers, True, (), bar).run()
+        folders, start = (Path(base, "in"), Path(base, "out")), time.monotonic()
+        with Meter() as meter:
+            rows = Batch(source, *folders, Limits(), workers, True, (), bar).run()
         seconds = time.monotonic() - start
     return {
         "assignment": source.name,

@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from grading.files import Taken, alone
 from grading.sandbox import AS_ROOT, THREADS, Limits, NoSandbox, check
 from grading.source import SourceError, read, sources
 from grading.term import write_term
@@ -71,19 +72,18 @@ def grade(options):
     except (SourceError, NoSandbox) as error:
         print(error, file=sys.stderr)
         return 1
-    for source in chosen:
-        others = [one.name for one in chosen if one is not source]
-        try:
-            _grade_one(source, others, options)
-        except SourceError as error:
-            print(error, file=sys.stderr)
-            return 1
-        except KeyboardInterrupt:
-            print(
-                "\nInterrupted. The same command goes on where this one stopped.", file=sys.stderr
-            )
-            return 130
-    return _term(options)
+    try:
+        with alone(options.out.resolve()):
+            for source in chosen:
+                others = [one.name for one in chosen if one is not source]
+                _grade_one(source, others, options)
+            return _term(options)
+    except (SourceError, Taken) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command goes on where this one stopped.", file=sys.stderr)
+        return 130
 
 
 def _term(options):
@@ -115,7 +115,7 @@ def _assignments(options):
 def _guard(options):
     if options.no_sandbox:
         print(WARNING, file=sys.stderr)
-    elif check():
+    elif check((options.submissions, options.out)):
         print(AS_ROOT, file=sys.stderr)
 
 

@@ -1,6 +1,36 @@
-"""Files that are whole or not there, with the rights of any new file."""
+"""Files that are whole or not there, with the rights of any new file; folders that one command writes."""
 
+import contextlib
 import json
+
+from filelock import FileLock, Timeout
+
+
+class Taken(RuntimeError):
+    """Another command writes into the folder."""
+
+
+@contextlib.contextmanager
+def alone(folder):
+    """Keep a second command out of a folder; the lock falls with the process that holds it.
+
+    Raises
+    ------
+    Taken
+        If another holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".grading.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Taken(
+            f"{folder} is being written by another grading: wait until it is done, or name another folder"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def replace(path, content):

@@ -4,12 +4,9 @@ Whatever is interrupted is taken up by the next run: a submission's result is a 
 whole, and the gradebook says which results are in it.
 """
 
-import contextlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from grading import pool
 from grading.collect import collect, digest
@@ -19,9 +16,11 @@ from grading.gradebook import Book, notebook_of, write
 from grading.judge import blank
 from grading.plan import plan
 from grading.report import look, summary, write_marks, write_report
-from grading.source import SourceError
 
-LOST = "what its run printed is lost, and its file was not handed in again; its marks stand"
+LOST = (
+    "what its run printed is lost, and there is no file to run again: its marks stand as they are in the "
+    "gradebook, and its page of feedback is not renewed"
+)
 CONFIG = """\
 # For nbgrader's form grader:  cd into this folder and start  jupyter notebook
 c = get_config()
@@ -56,11 +55,8 @@ class Batch:
 
     def run(self):
         """Grade what is new or changed; return the rows of the marks."""
-        with alone(self.out):
-            return self._run()
-
-    def _run(self):
         self.found, self.passed = collect(self.folder, self.plan, self.others)
+        self.out.mkdir(parents=True, exist_ok=True)
         replace(self.out / "nbgrader_config.py", CONFIG)
         name = self.plan["name"]
         replace(self.out / "source" / name / f"{name}.ipynb", self.source.path.read_text("utf-8"))
@@ -121,7 +117,7 @@ class Batch:
         for student, mark in self.progress(students, total=len(students), desc="feedback"):
             stored = self._stored(student)
             if stored is None:
-                result = {**blank(self.plan), "notes": [LOST]}
+                result = {**blank(self.plan), "notes": [LOST], "lost": True}
             else:
                 result = stored["result"]
                 pages.write(book, self.plan, student, mark, result)
@@ -130,16 +126,3 @@ class Batch:
         write_marks(self.out / f"{self.plan['name']}.csv", rows)
         write_report(self.out / f"{self.plan['name']}.html", self.plan, rows, findings, self.passed)
         return rows
-
-
-@contextlib.contextmanager
-def alone(out):
-    """Keep a second command from writing into the folder; the lock falls with the process that holds it."""
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(out / ".grading.lock", timeout=0):
-            yield
-    except Timeout:
-        raise SourceError(
-            f"{out} is being written by another grading: wait until that is done, or name another folder"
-        ) from None

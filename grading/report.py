@@ -29,7 +29,9 @@ def summary(plan, student, grades, result):
     tests = sum(grade["score"] for grade in grades if not grade["by_hand"])
     by_hand = sum(grade["score"] for grade in grades if grade["by_hand"])
     state = "marked"
-    if result["unread"]:
+    if result.get("lost"):
+        state = "its run is lost"
+    elif result["unread"]:
         state = f"not graded: the file {result['unread']}"
     elif waiting:
         state = "waits for marks by hand"

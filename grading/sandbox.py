@@ -32,9 +32,9 @@ AS_ROOT = (
     "WARNING: you are root, and so are students' programs to the kernel, shut in as they are. "
     "Grade as an ordinary user (book/instructors.md says why)."
 )
-PYTHON_AT_HOME = """\
-Students' code sees the Python it runs in, and yours lies right in your home folder ({home}):
-it would see everything there. Grade with a Python that has a folder of its own, such as the system's:
+PYTHON_IN_VIEW = """\
+Students' code sees the Python it runs in, and yours lies right in {folder},
+so it would see everything there. Grade with a Python that has a folder of its own, such as the system's:
 make clean, then  make grade PYTHON=/usr/bin/python3 ...
 """
 MISSING = """\
@@ -73,17 +73,23 @@ class NoSandbox(RuntimeError):
     """Bubblewrap is missing or does not work here."""
 
 
-def check():
+def check(private=()):
     """Raise :class:`NoSandbox`, with what to do about it, unless bubblewrap works here and hides what is private.
+
+    Parameters
+    ----------
+    private : sequence of paths
+        Folders that must not be seen, beside the home folder and the book's.
 
     Returns
     -------
     bool
         Whether students' processes belong to the machine's root, as they do where root grades.
     """
-    home = Path.home().resolve()
-    if home in (Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)):
-        raise NoSandbox(PYTHON_AT_HOME.format(home=home))
+    prefixes = {Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)}
+    for folder in (Path.home(), HERE.parent, *private):
+        if Path(folder).resolve() in prefixes:
+            raise NoSandbox(PYTHON_IN_VIEW.format(folder=folder))
     if shutil.which("bwrap") is None:
         raise NoSandbox(MISSING.format(why="is not installed"))
     with filtered() as (words, ends):

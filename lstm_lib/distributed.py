@@ -33,8 +33,8 @@ from lstm_lib.validation import one_of, positive_int
 __all__ = ["Workers", "current", "launch", "workers"]
 
 UNTIDY = (
-    "on several machines a team that torchrun starts again first looks for the processes of the team "
-    "before, fails, and is started once more: set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 for torchrun"
+    "on several machines a team that torchrun starts again first looks for the processes of the team before, "
+    "and fails: start it with --rdzv-backend c10d and TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 set"
 )
 TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
@@ -258,8 +258,9 @@ def workers(backend=None, timeout=600):
     team.sum(0)  # nobody leaves before all are connected
     try:
         yield team
-    except Exception as error:
-        get_error_handler().record_exception(error)
+    except BaseException as error:
+        if isinstance(error, Exception):
+            get_error_handler().record_exception(error)
         if backend == "gloo":  # NCCL would wait for those that have gone
             _part()
         raise

@@ -1,11 +1,11 @@
 """Training in several processes: the result of one, whatever is shared, and no hang when one fails."""
 
-import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -164,10 +164,14 @@ def test_who_parts_keeps_no_connection_in_a_replica():
     """Where a replica was the last to hold it, about one end of a failed run in fifteen waited for ever."""
     store = torch.distributed.HashStore()
     torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
-    kept = Replica(teams.model_of())
-    distributed._part()
-    assert not {"reducer", "logger"} & set(vars(kept.parallel))
-    assert not torch.distributed.is_initialized()
+    try:
+        kept = Replica(teams.model_of())
+        distributed._part()
+        assert not {"reducer", "logger"} & set(vars(kept.parallel))
+        assert not torch.distributed.is_initialized()
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
 
 def be_killed(path):
@@ -265,7 +269,6 @@ def start_torchrun(script, folder, machine, machines, port):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,
     )
 
 
@@ -278,12 +281,13 @@ def test_torchrun_starts_a_killed_team_again_and_it_ends_as_one_process_does(mac
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     team = [start_torchrun(script, tmp_path, k, machines, port) for k in range(machines)]
-    try:
-        said = [agent.communicate(timeout=120)[0] for agent in team]
-    finally:
-        for agent in team:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(agent.pid, signal.SIGKILL)
+    late = threading.Timer(
+        240, lambda: [agent.terminate() for agent in team]
+    )  # it stops its workers
+    late.daemon = True
+    late.start()
+    said = [agent.communicate()[0] for agent in team]
+    late.cancel()
     assert [agent.returncode for agent in team] == [0] * machines, said
     found, facts = load_arrays(tmp_path / "done.safetensors")
     expected, _ = teams.train("pools")

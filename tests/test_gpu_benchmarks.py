@@ -150,6 +150,7 @@ def test_the_record_of_the_gates(tmp_path, capsys):
         and stored["rows"]
     )
     assert stored["sanitizer"]["ran"] is False
+    assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
     assert "gates hold on cpu" in capsys.readouterr().out
 
 
@@ -165,11 +166,13 @@ def test_gates_that_are_cut_off_leave_what_was_tried(tmp_path, monkeypatch):
     right, out = gpu_correctness.solve, tmp_path / "record.json"
     monkeypatch.setattr(gpu_correctness, "solve", cut)
     command = ["--device", "cpu", "--backends", "loop", "--precisions", "fp32", "--out", str(out)]
+    out.write_text("what was found before")
     with pytest.raises(Cut):
         gpu_correctness.main(command)
-    stored = json.loads(out.read_text("utf-8"))
+    stored = json.loads((tmp_path / "record.part.json").read_text("utf-8"))
     assert not stored["finished"] and not stored["held"]
     assert {row["case"] for row in stored["rows"]} == {str(SMALL[0])}
+    assert out.read_text() == "what was found before"
 
 
 def test_the_sanitizer_has_a_say(monkeypatch):
@@ -308,18 +311,26 @@ def test_a_fault_while_timing_is_said_and_ends_nothing(monkeypatch):
     assert said["loop"] == said["fused"] == "while all were timed: RuntimeError: waited in vain"
 
 
-def test_what_failed_is_tried_once_more_after_all_others(tmp_path):
-    group = gpu_plan.TINY_GROUPS[0]
+def test_what_failed_is_tried_again_after_all_others(tmp_path):
+    def rows(key, word, ratio=2.0):
+        fused = {"key": key, "contestant": "fused", "ratio": ratio, "said": ""}
+        return [fused, {"key": key, "contestant": "triton", "ratio": None, "said": word}]
+
+    facts, group = {"device": {"kind": "cuda"}}, gpu_plan.TINY_GROUPS[0]
     jobs = [gpu_plan.Job((k,), "gpu-grid", name, (group, None)) for k, name in enumerate("abcd")]
-    store = gpu.Store(tmp_path, {"device": {"kind": "cuda"}}, {})
+    store = gpu.Store(tmp_path, facts, {})
     said = ("failed: OutOfMemoryError", "refused, as it should", "while all were timed: a watchdog")
     for job, word in zip(jobs, said, strict=False):
-        store.add("gpu-grid", [{"key": job.key, "said": ""}, {"key": job.key, "said": word}])
+        store.add("gpu-grid", rows(job.key, word))
     assert [job.key for job in store.to_do(jobs)] == ["d", "a", "c"]
-    store.add("gpu-grid", [{"key": "a", "said": ""}])
-    again = gpu.Store(tmp_path, {"device": {"kind": "cuda"}}, {})
+    store.add("gpu-grid", rows("c", said[0], None))
+    assert store.of(jobs[2]) == rows("c", said[0]), (
+        "what was measured stays where a later try fails"
+    )
+    store.add("gpu-grid", rows("a", ""))
+    again = gpu.Store(tmp_path, facts, {})
     assert [job.key for job in again.to_do(jobs)] == ["d", "c"]
-    assert [row["key"] for row in again.rows("gpu-grid")] == ["b", "b", "c", "c", "a"]
+    assert [row["key"] for row in again.rows("gpu-grid")] == list("bbccaa")
 
 
 def test_an_error_of_a_backend_is_a_gate_that_does_not_hold(monkeypatch):

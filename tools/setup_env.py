@@ -25,7 +25,7 @@ EXTRAS = {"instructor": "requirements-instructor.txt", "gpu": "requirements-gpu.
 SOURCES = ["requirements.txt", "constraints.txt", "requirements-data.txt", "pyproject.toml"]
 OLDEST = (3, 11)
 MAKE_VENV = ["-m", "venv"]
-NEWER = [f"python3.{minor}" for minor in range(11, 15)]  # looked for where python3 is too old
+NEWER = [f"python3.{minor}" for minor in range(11, 14)]  # looked for where python3 is too old
 
 STEPS = [
     (
@@ -113,7 +113,7 @@ def pip(arguments):
     if running.wait():
         stop(
             "".join(said[-40:]) + f"\nThat was:  pip {arguments}\n"
-            "Is the network there, the disk not full (3 GB), and the Python one of 3.11 to 3.14, which the\n"
+            "Is the network there, the disk not full (3 GB), and the Python one of 3.11 to 3.13, which the\n"
             "pins are for? The same command again takes it up anew."
         )
 

@@ -30,7 +30,7 @@ def test_root_is_told_from_others(inside, outside, root):
 
 @pytest.mark.parametrize("root", [True, False])
 def test_who_grades_as_root_is_warned_in_one_line(root, small, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(commands, "check", lambda: root)
+    monkeypatch.setattr(commands, "check", lambda private: root)
     source = store(tiny(), tmp_path / "chapters")
     (tmp_path / "in").mkdir()
     line = ["grade", str(tmp_path / "in"), str(tmp_path / "out"), "--source", str(source)]
@@ -56,10 +56,12 @@ def test_without_bubblewrap_grading_is_refused_and_says_what_to_do(
 
 
 @pytest.mark.parametrize("prefix", ["prefix", "base_prefix"])
-def test_a_python_that_would_show_the_home_folder_is_refused(prefix, tmp_path, monkeypatch):
+def test_a_python_that_would_show_what_is_private_is_refused(prefix, tmp_path, monkeypatch):
     monkeypatch.setattr(boxes.sys, prefix, str(tmp_path))
+    with pytest.raises(NoSandbox, match=f"yours lies right in {tmp_path}"):
+        boxes.check(["elsewhere", tmp_path])
     monkeypatch.setattr(boxes.Path, "home", lambda: tmp_path)
-    with pytest.raises(NoSandbox, match="yours lies right in your home folder"):
+    with pytest.raises(NoSandbox, match=f"yours lies right in {tmp_path}"):
         boxes.check()
 
 
