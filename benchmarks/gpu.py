@@ -73,7 +73,7 @@ class Store:
             if path.exists() and not self._again:
                 stored = json.loads(path.read_text(encoding="utf-8"))
                 known = {name: stored[name] for name in self.facts}
-                if known != self.facts:
+                if _without_driver(known) != _without_driver(self.facts):
                     raise ValueError(
                         f"{path} was measured elsewhere: {known} and not {self.facts}; "
                         "give another --out, or --again to measure anew"
@@ -113,6 +113,12 @@ class Store:
         content = {"suite": suite, **self.head, **self.facts, "rows": kept}
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         write_atomically(self.path(suite), text.encode("utf-8"))
+
+
+def _without_driver(facts):
+    """Machines with the same GPU are lent with builds of a driver that differ in the last digits."""
+    device = {name: value for name, value in facts["device"].items() if name != "driver"}
+    return {**facts, "device": device}
 
 
 def measure(store, jobs, setting, budget=None):

@@ -131,6 +131,7 @@ class CompiledLoop(torch.nn.Module):
         self.bias_ih_l0, self.bias_hh_l0 = (
             torch.nn.Parameter(torch.empty(4 * hidden_size, **like)) for _ in range(2)
         )
+        torch.compiler.reset()  # after eight versions of a function it would run uncompiled, and not say so
         self._step = torch.compile(_step, dynamic=False)
 
     def forward(self, x):

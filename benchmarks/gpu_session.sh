@@ -4,7 +4,7 @@
 #
 #     sh benchmarks/gpu_session.sh PART [FOLDER]
 #
-# 1 check      what is there; the small gates, the sanitizer, peaks, the barrier, and every program once
+# 1 check      what is there; every program once, peaks, the barrier, the small gates, the sanitizer
 # 2 gates      every gate of correctness
 # 3 bench      the map and the grid, the most important cells first; call it again to go on
 # 4 plays      Shakespeare at full scale
@@ -47,9 +47,9 @@ case $part in
 check)
     nvidia-smi
     "$PYTHON" -c "import numpy, torch, triton; print(numpy.__version__, torch.__version__, torch.version.cuda, torch.backends.cudnn.version(), triton.__version__)"
-    "$PYTHON" -m benchmarks.gpu_correctness --device cuda --small --racecheck --out "$out/tiny/correctness-small.json" || echo "some gates do not hold"
     "$PYTHON" -m benchmarks.gpu --device cuda --tiny --again --out "$out/tiny"
     "$PYTHON" -m benchmarks.gpu --device cuda --only gpu-peaks gpu-barrier --out "$out"
+    "$PYTHON" -m benchmarks.gpu_correctness --device cuda --small --racecheck --out "$out/tiny/correctness-small.json" || echo "some gates do not hold"
     ;;
 gates)
     "$PYTHON" -m benchmarks.gpu_correctness --device cuda --warm "${WARM:-12}" --out "$out/gpu-correctness.json"

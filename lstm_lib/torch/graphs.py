@@ -6,10 +6,12 @@ them. What a replay leaves in memory belongs to the pass until its backward pass
 pass that comes meanwhile gets a recording of its own, or runs without one.
 """
 
+import threading
 from collections import OrderedDict
 
 import torch
 
+_QUEUES = {}
 _FIRST = 3
 _KEPT = 2
 _SHAPES = 16
@@ -37,7 +39,7 @@ def room_for(x, size):
 
 def record(function):
     """Record what a function of tensors in fixed places does: how to replay it, and its results."""
-    stream = torch.cuda.Stream()
+    stream = _beside()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         function()  # libraries set up at a first call what they may not inside a recording
@@ -46,6 +48,14 @@ def record(function):
     with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
         results = function()
     return graph.replay, results
+
+
+def _beside():
+    """The queue for recordings of this thread: one, as cuBLAS keeps a workspace for every queue it has seen."""
+    key = threading.get_ident(), torch.cuda.current_device()
+    if key not in _QUEUES:
+        _QUEUES[key] = torch.cuda.Stream()
+    return _QUEUES[key]
 
 
 def circumstances(x):
