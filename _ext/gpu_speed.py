@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 
 from docutils import nodes
-from speed import MARKS, Shown, significant, table, with_mark
+from speed import MARKS, Shown, significant, table, with_command, with_mark
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 from benchmarks.gpu_plan import GROUPS, LOOP_GOAL, Cell
@@ -358,8 +358,7 @@ class FactsDirective(OnGPU):
             f"{versions['cuda']}, cuDNN {versions['cudnn']}, Triton {versions['triton']}. "
             f"{'; '.join(f'{name}: {value}' for name, value in flags.items())}. By the command "
         )
-        content = [nodes.Text(text), nodes.literal("", stored["command"]), nodes.Text(".")]
-        return [nodes.paragraph("", "", *content, classes=["speed-facts"])]
+        return [with_command(text, stored["command"])]
 
 
 def unmeasured():

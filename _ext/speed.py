@@ -245,8 +245,13 @@ class FactsDirective(Shown):
             f"NumPy {versions['numpy']} with {versions['blas of numpy']}, torch {versions['torch']} "
             f"({versions['vector code of torch']}). By the command "
         )
-        content = [nodes.Text(text), nodes.literal("", stored["command"]), nodes.Text(".")]
-        return [nodes.paragraph("", "", *content, classes=["speed-facts"])]
+        return [with_command(text, stored["command"])]
+
+
+def with_command(text, command):
+    """The paragraph of facts below a table: a text that ends with the command."""
+    content = [nodes.Text(text), nodes.literal("", command), nodes.Text(".")]
+    return nodes.paragraph("", "", *content, classes=["speed-facts"])
 
 
 def table(head, lines, name="speed-ratios"):

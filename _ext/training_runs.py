@@ -12,7 +12,7 @@ import sys
 
 from docutils import nodes
 from gpu_speed import write_picture
-from speed import Shown, table
+from speed import Shown, table, with_command
 
 
 class TrainingRun(Shown):
@@ -73,8 +73,7 @@ def facts(stored):
         f"backend {stored['backend']}; {last['step']} steps in {last['seconds']:.0f} seconds, until "
         f"{ends[stored['stopped']]}. By the command "
     )
-    content = [nodes.Text(text), nodes.literal("", stored["command"]), nodes.Text(".")]
-    return nodes.paragraph("", "", *content, classes=["speed-facts"])
+    return with_command(text, stored["command"])
 
 
 def setup(app):

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
-from tqdm import tqdm
 
+from grading.command import bar
 from grading.marks import Batch
 from grading.release import release
 from grading.sandbox import Limits, check
@@ -88,11 +88,6 @@ def measure(source, count, workers):
         ],
         "full marks": sum(row["tests"] == max(r["tests"] for r in rows) for row in rows),
     }
-
-
-def bar(rows, **facts):
-    """The progress bar of ``make grade``."""
-    return tqdm(rows, smoothing=0, **facts)
 
 
 def main(arguments=None):

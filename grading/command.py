@@ -119,9 +119,14 @@ def _guard(options):
         print(AS_ROOT, file=sys.stderr)
 
 
-def _grade_one(source, others, options):
+def bar(rows, **facts):
+    """A progress bar over rows, of tqdm."""
     from tqdm import tqdm
 
+    return tqdm(rows, smoothing=0, **facts)
+
+
+def _grade_one(source, others, options):
     from grading.marks import Batch
 
     limits = Limits(**{name: getattr(options, name) for name in PARTS})
@@ -133,7 +138,7 @@ def _grade_one(source, others, options):
         options.workers,
         not options.no_sandbox,
         others,
-        lambda rows, **facts: tqdm(rows, smoothing=0, **facts),
+        bar,
     )
     rows = batch.run()
     out = batch.out

@@ -1,7 +1,6 @@
 """The extensions that show what was measured on a GPU: with made-up results, and without any."""
 
 import doctest
-import io
 import json
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 import torch
 
 pytest.importorskip("sphinx")
-from bs4 import BeautifulSoup
+from tests.small_book import build_page, lines_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = """# Speed
@@ -110,15 +109,8 @@ RUN = {
 @pytest.fixture
 def build(tmp_path):
     """Builds the page from some results; returns its tables as text, and the whole page."""
-    from sphinx.application import Sphinx
-    from sphinx.util.docutils import docutils_namespace
 
     def builder(results, run=None):
-        (tmp_path / "conf.py").write_text(
-            f"import sys\nsys.path[:0] = [{str(ROOT / '_ext')!r}]\n"
-            "project = 'Small'\nextensions = ['myst_parser', 'gpu_speed', 'training_runs']\nsource_suffix = {}\n"
-        )
-        (tmp_path / "index.md").write_text(PAGE, encoding="utf-8")
         folder = tmp_path / "benchmarks" / "results"
         folder.mkdir(parents=True)
         contents = {name: {"suite": name, **FACTS, "rows": rows} for name, rows in results.items()}
@@ -126,24 +118,11 @@ def build(tmp_path):
             contents["gpu-run-shakespeare"] = {**FACTS, **run}
         for name, content in contents.items():
             (folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
-        warnings, out = io.StringIO(), tmp_path / "build" / "out"
-        with docutils_namespace():
-            app = Sphinx(
-                tmp_path, tmp_path, out, tmp_path / "trees", "html", status=None, warning=warnings
-            )
-            app.build()
-        assert warnings.getvalue() == ""
-        page = BeautifulSoup((out / "index.html").read_text("utf-8"), "html.parser")
+        page, warnings = build_page(tmp_path, PAGE, "gpu_speed", "training_runs")
+        assert warnings == ""
         for image in page.find_all("img"):
-            assert "<svg" in (out / image["src"]).read_text("utf-8")[:2000]
-        tables = [
-            [
-                [cell.get_text(" ", strip=True) for cell in line.find_all(["td", "th"])]
-                for line in table.find_all("tr")
-            ]
-            for table in page.find_all("table")
-        ]
-        return tables, page
+            assert "<svg" in (tmp_path / "out" / image["src"]).read_text("utf-8")[:2000]
+        return [lines_of(table) for table in page.find_all("table")], page
 
     return builder
 

@@ -17,6 +17,7 @@ from lstm_lib import numpy as N
 from lstm_lib import torch as T
 from lstm_lib.layout import Layout
 from lstm_lib.probe import SYMBOLS, trace
+from tests.small_book import build_page, lines_of
 
 LIBRARY = Path(lstm_lib.__file__).parent
 KINDS = [("LSTM", False), ("LSTM", True), ("GRU", False), ("RNN", False)]
@@ -208,32 +209,8 @@ def test_an_unknown_symbol_is_noticed():
 
 def built(tmp_path, page):
     """A page with the extension: its tables as text, and the warnings."""
-    pytest.importorskip("sphinx")
-    import io
-
-    from bs4 import BeautifulSoup
-    from sphinx.application import Sphinx
-    from sphinx.util.docutils import docutils_namespace
-
-    paths = [str(LIBRARY.parent), str(LIBRARY.parent / "_ext")]
-    (tmp_path / "conf.py").write_text(
-        f"import sys\nsys.path[:0] = {paths!r}\nproject = 'Small'\n"
-        "extensions = ['myst_parser', 'notation']\nsource_suffix = {}\n"
-    )
-    (tmp_path / "index.md").write_text(page, encoding="utf-8")
-    warnings = io.StringIO()
-    with docutils_namespace():
-        app = Sphinx(
-            tmp_path, tmp_path, tmp_path / "out", tmp_path / "trees", "html",
-            status=None, warning=warnings,
-        )  # fmt: skip
-        app.build()
-    page = BeautifulSoup((tmp_path / "out" / "index.html").read_text("utf-8"), "html.parser")
-    lines = [
-        [cell.get_text(" ", strip=True) for cell in line.find_all(["td", "th"])]
-        for line in page.find_all("tr")
-    ]
-    return lines, warnings.getvalue()
+    page, warnings = build_page(tmp_path, page, "notation")
+    return lines_of(page), warnings
 
 
 def test_the_page_shows_the_tables(tmp_path):

@@ -1,6 +1,5 @@
 """The extension that shows benchmarks/results on the performance page."""
 
-import io
 import json
 import sys
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("sphinx")
-from bs4 import BeautifulSoup
+from tests.small_book import build_page, lines_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = """# Speed
@@ -108,37 +107,16 @@ RESULTS = {
 @pytest.fixture
 def build(tmp_path):
     """Builds the page from some results; returns its tables as text, and the whole page."""
-    from sphinx.application import Sphinx
-    from sphinx.util.docutils import docutils_namespace
 
     def builder(results, text=PAGE):
-        (tmp_path / "conf.py").write_text(
-            f"import sys\nsys.path[:0] = [{str(ROOT / '_ext')!r}]\n"
-            "project = 'Small'\nextensions = ['myst_parser', 'speed', 'speed_modes']\nsource_suffix = {}\n"
-        )
-        (tmp_path / "index.md").write_text(text, encoding="utf-8")
         folder = tmp_path / "benchmarks" / "results"
         folder.mkdir(parents=True, exist_ok=True)
         for name, rows in results.items():
-            text = json.dumps({"suite": name, **FACTS, "rows": rows})
-            (folder / f"{name}.json").write_text(text, encoding="utf-8")
-        warnings = io.StringIO()
-        with docutils_namespace():
-            app = Sphinx(
-                tmp_path, tmp_path, tmp_path / "out", tmp_path / "trees", "html",
-                status=None, warning=warnings,
-            )  # fmt: skip
-            app.build()
-        assert warnings.getvalue() == ""
-        page = BeautifulSoup((tmp_path / "out" / "index.html").read_text("utf-8"), "html.parser")
-        tables = [
-            [
-                [cell.get_text(" ", strip=True) for cell in line.find_all(["td", "th"])]
-                for line in table.find_all("tr")
-            ]
-            for table in page.find_all("table")
-        ]
-        return tables, page
+            content = {"suite": name, **FACTS, "rows": rows}
+            (folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+        page, warnings = build_page(tmp_path, text, "speed", "speed_modes")
+        assert warnings == ""
+        return [lines_of(table) for table in page.find_all("table")], page
 
     return builder
 

@@ -1,7 +1,6 @@
 """The book's own Sphinx extensions, on a book of three pages."""
 
 import doctest
-import io
 import re
 import shutil
 import sys
@@ -13,6 +12,7 @@ from bs4 import BeautifulSoup
 
 from lstm_lib.claims import Claim
 from lstm_lib.data.corpora import CATALOGUE
+from tests import small_book
 
 ROOT = Path(__file__).parents[2]
 CONF = f"""
@@ -68,17 +68,7 @@ class Book:
 
     def build(self):
         """Build what is out of date; return the warnings."""
-        from sphinx.application import Sphinx
-        from sphinx.util.docutils import docutils_namespace
-
-        warnings = io.StringIO()
-        with docutils_namespace():
-            app = Sphinx(
-                self.source, self.source, self.out, self.out / "trees", "html",
-                status=None, warning=warnings,
-            )  # fmt: skip
-            app.build()
-        return warnings.getvalue()
+        return small_book.build(self.source, self.out)
 
     def page(self, name):
         return BeautifulSoup((self.out / f"{name}.html").read_text("utf-8"), "html.parser")
