@@ -31,6 +31,7 @@ from grading.judge import blank
 from grading.marks import Batch
 from grading.plan import plan
 from grading.sandbox import Limits
+from grading.source import read, sources
 from tests.grading.sources import store, tiny
 from tests.grading.synthetic import FULL, NAME, hand_in, submission
 
@@ -162,9 +163,9 @@ def test_how_long_a_class_takes_is_measured_by_one_command(sandbox, tmp_path, ca
 def test_what_the_guide_says_of_a_class_was_measured():
     stored = json.loads((record.RESULTS / "grading.json").read_text("utf-8"))
     (row,) = stored["rows"]
+    guide = (ROOT / "book" / "instructors.md").read_text("utf-8")
     said = re.search(
-        r"(\d+) submissions of the first assignment took (\d+) seconds and at most (\d+) MiB",
-        (ROOT / "book" / "instructors.md").read_text("utf-8"),
+        r"(\d+) submissions of the first assignment took (\d+) seconds and at most (\d+) MiB", guide
     )
     found = row["submissions"], round(row["seconds"]), row["MiB, all processes"]
     assert tuple(map(int, said.groups())) == found
@@ -172,6 +173,11 @@ def test_what_the_guide_says_of_a_class_was_measured():
     assert row["seconds"] < 30 * 60
     grader = row["MiB, the grader in each fifth of the time"]
     assert max(grader) <= 1.25 * min(grader), "memory is flat"
+    (own,) = re.findall(r"the grader itself had (\d+) from the first to the last", guide)
+    assert all(abs(part - int(own)) <= 5 for part in grader)
+    kinds = len(list(speed.versions(read(sources()[0]))))
+    assert kinds == 13 and "Twelve in thirteen of them were wrong or empty" in guide
+    assert row["full marks"] == len(range(0, row["submissions"], kinds))
 
 
 def test_a_killed_batch_goes_on_where_it_stopped(sandbox, tmp_path):
